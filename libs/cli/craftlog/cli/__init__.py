@@ -1,0 +1,1 @@
+"""The craftlog command: up, demo, import; and the embedded servers."""

@@ -1,0 +1,1 @@
+"""What the services share: events, subjects, envelope and the shapes of read models."""

@@ -1,0 +1,61 @@
+"""What the read models look like, and what a pure projection hands to the store.
+
+A read model is one *head* document an aggregate (``_id`` is the aggregate's id) and, where a list can grow without end,
+*children* in collections of their own. The store adds ``_id``, ``project``, ``version`` and ``seq`` to every head.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from craftlog.contracts.envelope import Recorded
+
+Document = dict[str, Any]
+
+SESSIONS: Final = "sessions"
+MESSAGES: Final = "messages"
+DISKS: Final = "disks"
+ARTIFACTS: Final = "artifacts"
+SPACES: Final = "spaces"
+BOARDS: Final = "boards"
+TREES: Final = "trees"
+BLOCKS: Final = "blocks"
+LESSONS: Final = "lessons"
+
+# NOTE: these are the stored shapes; the gateway reads what its neighbours write. Times are datetimes in UTC.
+#
+# sessions   {configs, disable_task_tracking, space_id, messages, last_message_id, request, created_at, updated_at,
+#             deleted}                                   ``messages`` counts them: readers take positions 1..messages
+# messages   _id "<session>/<position>" {project, session_id, position, message_id, parent_id, role, parts, parts_ref,
+#             meta, request, created_at}
+# disks      {created_at, updated_at, deleted}
+# artifacts  _id "<disk>:<path><filename>" {project, disk_id, path, filename, asset, meta, created_at, updated_at}
+# spaces     {configs, created_at, updated_at}
+# boards     {through_position, memory, deleted, tasks: [{id, order, status, description, progresses, preferences,
+#             positions, reason, engine, created_at, updated_at}]}     one document: a reader sees one decision or none
+# trees      {pages: [{id, title, blocks}], created_at, updated_at}    ``blocks`` counts those on the page
+# blocks     _id block id {project, space_id, parent_id, type, title, props, sort, provenance, created_at, updated_at}
+# lessons    _id task id {project, space_id, session_id, state: learned|skipped, reason, block_id, engine, created_at}
+#
+# A deleted session's, disk's or board's head stays, with ``deleted: true`` and nothing else of it.
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a fold asks of the store: the aggregate's new head, and its children by ``(collection, _id)``.
+
+    A child that is None is removed. ``drop`` removes whatever matches, after the children were written. Writing the
+    same changes twice has the effect of writing them once.
+    """
+
+    head: Document
+    children: dict[tuple[str, str], Document | None] = field(default_factory=dict)
+    drop: list[tuple[str, Document]] = field(default_factory=list)
+
+
+class Project(Protocol):
+    """A pure fold. It raises ValueError for an event that cannot be folded; the aggregate is then stalled."""
+
+    def __call__(self, head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
+        """Return the changes that these events make to a read model at ``head`` (None: nothing stored yet)."""
+        ...

@@ -1,0 +1,1 @@
+"""Model and embedding clients: the offline ones."""

@@ -1,0 +1,1 @@
+"""How a service runs: the log, projections, stores, settings and telemetry."""

@@ -1,0 +1,1 @@
+"""How Craftlog is tested: given-when-then, one example of every event, real servers."""

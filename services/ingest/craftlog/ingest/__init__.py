@@ -1,0 +1,1 @@
+"""Projects what users sent into MongoDB and keeps the bucket in step with it."""

@@ -1,0 +1,1 @@
+"""Turns finished tasks into skills and files them in a space."""

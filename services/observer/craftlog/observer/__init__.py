@@ -1,0 +1,1 @@
+"""Buffers a session's new messages and keeps its task board true."""

@@ -1,0 +1,1 @@
+"""Keeps Qdrant in step with the trees and answers queries."""
