@@ -37,7 +37,8 @@ class SessionCreated(Event):
 class MessageAppended(Event):
     """A message was added at the end.
 
-    With ``parts_ref`` the parts are a JSON array in the bucket and ``parts`` is empty. ``request`` is the digest of the body that came with an Idempotency-Key, if any.
+    With ``parts_ref`` the parts are a JSON array in the bucket, ``parts`` is empty. ``request``
+    is the digest of the body that came with an Idempotency-Key, if any.
     """
 
     KIND = Kind.SESSION
