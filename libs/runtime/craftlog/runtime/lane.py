@@ -1,0 +1,157 @@
+"""One durable consumer of one kind of aggregate, in order: the only place that acknowledges, retries or gives up."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError
+
+from craftlog.contracts.envelope import Recorded, UndecodableError, decode
+from craftlog.contracts.questions import ConsumerHealth
+from craftlog.contracts.subjects import STREAM, Kind, every
+from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.log import CONNECTION_ERRORS, Log
+
+MOST_AT_ONCE: Final = 500
+_PULL_EXPIRES: Final = 5.0
+_NANOSECONDS: Final = 1_000_000_000
+_DELAYS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+logger = structlog.get_logger()
+
+Handle = Callable[[Sequence[Recorded]], Awaitable[None]]
+Undecodable = Callable[[str, int, str], Awaitable[None]]
+
+
+class Lane:
+    """Hand a kind's events to ``handle`` in stream order, in batches of up to 500, until each batch is applied.
+
+    Delivery policy: what ``handle`` returned from is acknowledged; UnavailableError stops the lane and the same batch
+    is tried again with a growing delay; an event that cannot be decoded goes to ``undecodable`` with its subject, its
+    stream sequence and the reason. Any other exception ends the lane, and with it the process: the supervisor restarts
+    it, and nothing is lost since nothing was acknowledged. Being the only reader, it acknowledges all up to the last.
+    """
+
+    def __init__(self, log: Log, durable: str, kind: Kind, handle: Handle, undecodable: Undecodable) -> None:
+        self.durable = durable
+        self._log = log
+        self._client = log.client
+        self._kind = kind
+        self._handle = handle
+        self._undecodable = undecodable
+        self._arrived: asyncio.Queue[Msg] = asyncio.Queue()
+        self._inbox = self._client.new_inbox()
+        self._wanted = 0
+        self._error: str | None = None
+
+    async def run(self) -> None:
+        """Consume until cancelled."""
+        await self._patiently(self._open)
+        async for batch in self._batches():
+            await self._patiently(lambda batch=batch: self._apply(batch))  # type: ignore[misc] # bound at once
+            await self._acknowledge(batch[-1])
+
+    async def health(self) -> ConsumerHealth:
+        """Return how many events are not yet applied, and what stops the lane, if anything does."""
+        try:
+            info = await self._log.jetstream.consumer_info(STREAM, self.durable, timeout=1)
+        except (APIError, *CONNECTION_ERRORS) as error:
+            return ConsumerHealth(name=self.durable, lag=-1, error=self._error or str(error) or type(error).__name__)
+        return ConsumerHealth(
+            name=self.durable, lag=(info.num_pending or 0) + (info.num_ack_pending or 0), error=self._error
+        )
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        tries = 0
+        while True:
+            try:
+                await attempt()
+            except UnavailableError as error:
+                self._error = str(error)
+                logger.warning("lane_waits", durable=self.durable, error=self._error)
+                await asyncio.sleep(_DELAYS[min(tries, len(_DELAYS) - 1)])
+                tries += 1
+            else:
+                self._error = None
+                return
+
+    async def _open(self) -> None:
+        """Declare the durable, and take back what a predecessor fetched and did not live to acknowledge."""
+        config = ConsumerConfig(
+            durable_name=self.durable,
+            filter_subject=every(self._kind),
+            deliver_policy=DeliverPolicy.ALL,
+            ack_policy=AckPolicy.ALL,
+            ack_wait=30,
+            max_deliver=-1,
+            max_ack_pending=2000,
+        )
+        try:
+            await self._log.jetstream.add_consumer(STREAM, config)
+            await self._log.jetstream.reset_consumer(STREAM, self.durable)
+            await self._client.subscribe(self._inbox, cb=self._on_message)
+        except (APIError, *CONNECTION_ERRORS) as error:
+            raise UnavailableError(f"consumer {self.durable}: {error or type(error).__name__}") from error
+
+    async def _pull(self) -> None:
+        self._wanted = MOST_AT_ONCE
+        request = {"batch": MOST_AT_ONCE, "expires": int(_PULL_EXPIRES * _NANOSECONDS)}
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self.durable}"
+        await self._client.publish(subject, json.dumps(request).encode(), reply=self._inbox)
+
+    async def _on_message(self, message: Msg) -> None:
+        if message.headers and "Status" in message.headers:
+            # The pull expired, or the consumer is not there: either way nothing more comes of it.
+            self._wanted = 0
+            if message.headers["Status"] not in ("404", "408"):
+                self._error = f"{message.headers['Status']} {message.headers.get('Description', '')}".strip()
+                await asyncio.sleep(_DELAYS[1])
+        else:
+            self._error = None
+            self._wanted -= 1
+            self._arrived.put_nowait(message)
+        if self._wanted <= 0 and self._arrived.qsize() <= MOST_AT_ONCE:
+            await self._pull()
+
+    async def _batches(self) -> AsyncIterator[list[Msg]]:
+        """Yield what has arrived. One pull is always open; a silent one is asked for again (connections come back)."""
+        await self._pull_or_wait()
+        while True:
+            try:
+                batch = [await asyncio.wait_for(self._arrived.get(), _PULL_EXPIRES + 1)]
+            except TimeoutError:
+                await self._pull_or_wait()
+                continue
+            while not self._arrived.empty() and len(batch) < MOST_AT_ONCE:
+                batch.append(self._arrived.get_nowait())
+            yield batch
+            if self._wanted <= 0:
+                await self._pull_or_wait()
+
+    async def _pull_or_wait(self) -> None:
+        try:
+            await self._pull()
+        except CONNECTION_ERRORS as error:
+            self._error = str(error) or type(error).__name__
+
+    async def _apply(self, batch: Sequence[Msg]) -> None:
+        events: list[Recorded] = []
+        for message in batch:
+            seq = message.metadata.sequence.stream
+            try:
+                events.append(decode(message.subject, message.headers or {}, message.data, seq))
+            except UndecodableError as reason:
+                await self._undecodable(message.subject, seq, str(reason))
+        if events:
+            await self._handle(events)
+
+    async def _acknowledge(self, last: Msg) -> None:
+        try:
+            await self._client.publish(last.reply, b"+ACK")
+        except CONNECTION_ERRORS as error:
+            # It comes again, and is then skipped as a duplicate.
+            logger.warning("acknowledgement_lost", durable=self.durable, error=str(error))

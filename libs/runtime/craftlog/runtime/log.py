@@ -1,0 +1,298 @@
+"""The log: one JetStream stream that holds every event of every aggregate, and is the only source of truth."""
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError
+
+from craftlog.contracts.envelope import Recorded, UndecodableError, decode, encode
+from craftlog.contracts.events import Event
+from craftlog.contracts.subjects import STREAM, STREAM_SUBJECTS, Address
+from craftlog.runtime.errors import ConflictError, UnavailableError
+
+OLDEST_SERVER: Final = (2, 15, 1)
+MOST_IN_BATCH: Final = 1000
+_TIMEOUT: Final = 5.0
+_PAGE: Final = 512
+_WRONG_LAST_SEQUENCE: Final = (10071, 10164)
+_DUPLICATE_IN_BATCH: Final = 10201
+_NOT_FOUND: Final = 10037
+_REFUSED_FOR_GOOD: Final = 400
+CONNECTION_ERRORS = (nats.errors.Error, TimeoutError, ConnectionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far an aggregate has come: its version, and the stream sequence of the event that made it."""
+
+    version: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event about to be appended. ``id`` is the same for a repeat of the same cause."""
+
+    id: str
+    event: Event
+    time: datetime
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    subject: str
+    headers: Mapping[str, str]
+    body: bytes
+    seq: int
+
+    def decode(self) -> Recorded:
+        return decode(self.subject, self.headers, self.body, self.seq)
+
+
+class _PublishError(Exception):
+    def __init__(self, code: int, err_code: int, description: str) -> None:
+        super().__init__(f"{description} ({err_code})")
+        self.code = code
+        self.err_code = err_code
+
+
+class Log:
+    """Append to, read and erase aggregates. All methods raise UnavailableError when JetStream cannot be reached."""
+
+    def __init__(self, client: Client) -> None:
+        """Args: client: a connected nats-py client, which the caller closes."""
+        self.client = client
+        self.jetstream = client.jetstream(timeout=_TIMEOUT)
+
+    async def prepare(self, replicas: int = 1) -> None:
+        """Declare the stream; doing it again changes nothing.
+
+        Raises:
+            UnavailableError: JetStream does not answer, or the server is too old for atomic batches.
+        """
+        version = str(self.client._server_info.get("version", "0"))  # noqa: SLF001 - connected_server_version drops the patch
+        if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < OLDEST_SERVER:
+            wanted = ".".join(map(str, OLDEST_SERVER))
+            raise UnavailableError(f"nats-server {version} is too old: {wanted} or newer is needed")
+        config = StreamConfig(
+            name=STREAM,
+            subjects=[STREAM_SUBJECTS],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.NEW,
+            allow_direct=True,
+            allow_atomic=True,
+            duplicate_window=120,
+            num_replicas=replicas,
+        )
+        try:
+            await self.jetstream.add_stream(config)
+        except (APIError, *CONNECTION_ERRORS) as error:
+            raise UnavailableError(f"the stream {STREAM} cannot be declared: {error}") from error
+
+    async def last(self, address: Address) -> Recorded | None:
+        """Return the newest event of an aggregate as the stream's leader knows it, or None where there is none.
+
+        Raises:
+            UndecodableError: the stored message is not an event.
+        """
+        answer = await self._ask(f"$JS.API.STREAM.MSG.GET.{STREAM}", {"last_by_subj": address.subject})
+        reply = json.loads(answer.data)
+        if error := reply.get("error"):
+            if error["err_code"] == _NOT_FOUND:
+                return None
+            raise UnavailableError(f"the log does not answer: {error['description']}")
+        message = reply["message"]
+        headers = _parse_headers(base64.b64decode(message.get("hdrs", "")))
+        return decode(message["subject"], headers, base64.b64decode(message.get("data", "")), message["seq"])
+
+    async def read(self, address: Address, after_seq: int = 0) -> AsyncIterator[Recorded]:
+        """Yield an aggregate's events in order, from the one after ``after_seq`` to the newest at the time.
+
+        A version that is missing here was erased: the log is what says which events there are.
+
+        Raises:
+            UndecodableError: a stored message is not an event.
+        """
+        async for stored in self._stored(address, after_seq):
+            yield stored.decode()
+
+    async def append(self, address: Address, expected: Position, drafts: Sequence[Draft]) -> list[Recorded]:
+        """Append the events of one decision, all or none, if the aggregate is still at ``expected``.
+
+        An answer that was lost on the way is looked up, so that what was stored is never reported as refused.
+
+        Raises:
+            ConflictError: the aggregate has moved on.
+            ValueError: there are more than 1,000 events.
+        """
+        if len(drafts) > MOST_IN_BATCH:
+            raise ValueError(f"a decision has at most {MOST_IN_BATCH} events, this one has {len(drafts)}")
+        encoded = [
+            encode(
+                address,
+                expected.version + ordinal,
+                draft.event,
+                event_id=draft.id,
+                time=draft.time,
+                traceparent=draft.traceparent,
+            )
+            for ordinal, draft in enumerate(drafts, start=1)
+        ]
+        try:
+            last_seq = await self._publish(address.subject, encoded, expected.seq)
+        except _PublishError as refusal:
+            if refusal.err_code not in (*_WRONG_LAST_SEQUENCE, _DUPLICATE_IN_BATCH):
+                if refusal.code == _REFUSED_FOR_GOOD:
+                    raise ValueError(f"the log refuses these events: {refusal}") from refusal
+                raise UnavailableError(f"the log takes no events now: {refusal}") from refusal
+            last_seq = await self._stored_after_all(address, expected, drafts, refusal)
+        except UnavailableError as unknown:
+            last_seq = await self._stored_after_all(address, expected, drafts, unknown)
+        first_seq = last_seq - len(drafts) + 1
+        return [
+            Recorded(
+                address=address,
+                version=expected.version + ordinal,
+                seq=first_seq + ordinal - 1,
+                id=draft.id,
+                type=headers["ce-type"],
+                time=draft.time,
+                event=draft.event,
+                traceparent=draft.traceparent,
+            )
+            for ordinal, (draft, (headers, _)) in enumerate(zip(drafts, encoded, strict=True), start=1)
+        ]
+
+    async def erase(self, address: Address, keep: Callable[[Recorded | None], bool]) -> int:
+        """Delete the stored bytes of an aggregate's events, except those to keep; return how many went.
+
+        ``keep`` gets None for a message that cannot be decoded. Doing it again deletes what is still there.
+        """
+        doomed = [stored.seq async for stored in self._stored(address, 0) if not keep(_decoded_or_none(stored))]
+        try:
+            for seq in doomed:
+                await self.jetstream.delete_msg(STREAM, seq)
+        except APIError as error:
+            # Another eraser was here first: what matters is that the message is gone, which the next call sees.
+            raise UnavailableError(f"an event could not be erased: {error}") from error
+        except CONNECTION_ERRORS as error:
+            raise UnavailableError(f"the log cannot be reached: {error}") from error
+        return len(doomed)
+
+    async def _publish(self, subject: str, encoded: Sequence[tuple[dict[str, str], bytes]], expected_seq: int) -> int:
+        """Send one message plainly, several as one atomic batch (a batch of one costs ten times a plain publish)."""
+        batch = self.client._nuid.next().decode() if len(encoded) > 1 else None  # noqa: SLF001 - the client's own id maker
+        answer: Msg | None = None
+        try:
+            for ordinal, (headers, body) in enumerate(encoded, start=1):
+                headers["Nats-Msg-Id"] = headers["ce-id"]
+                if ordinal == 1:
+                    headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_seq)
+                if batch:
+                    headers["Nats-Batch-Id"] = batch
+                    headers["Nats-Batch-Sequence"] = str(ordinal)
+                if ordinal < len(encoded):
+                    await self.client.publish(subject, body, headers=headers)
+                    continue
+                if batch:
+                    headers["Nats-Batch-Commit"] = "1"
+                answer = await self.client.request(subject, body, timeout=_TIMEOUT, headers=headers)
+        except CONNECTION_ERRORS as error:
+            raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+        reply = json.loads(answer.data) if answer else {}
+        if error := reply.get("error"):
+            raise _PublishError(error["code"], error.get("err_code", 0), error.get("description", ""))
+        return int(reply["seq"])
+
+    async def _stored_after_all(
+        self, address: Address, expected: Position, drafts: Sequence[Draft], cause: Exception
+    ) -> int:
+        """Return the sequence of our last event where the first that follows ``expected`` is ours.
+
+        A publish without an answer may have been stored, and a retry then meets its own lock before its own message id.
+        """
+        async for recorded in self.read(address, expected.seq):
+            if recorded.id == drafts[0].id:
+                return recorded.seq + len(drafts) - 1
+            raise ConflictError(f"{address.kind} {address.id} has moved on to version {recorded.version}") from cause
+        if isinstance(cause, UnavailableError):
+            raise cause
+        raise ConflictError(f"{address.kind} {address.id} is not at version {expected.version}") from cause
+
+    async def _stored(self, address: Address, after_seq: int) -> AsyncIterator[_Stored]:
+        """Read an aggregate's messages in pages with JetStream's batched direct get (ADR-31)."""
+        inbox = self.client.new_inbox()
+        try:
+            subscription = await self.client.subscribe(inbox)
+        except CONNECTION_ERRORS as error:
+            raise UnavailableError(f"the log cannot be reached: {error}") from error
+        try:
+            left = 1
+            while left:
+                request = {"seq": after_seq + 1, "next_by_subj": address.subject, "batch": _PAGE}
+                await self.client.publish(f"$JS.API.DIRECT.GET.{STREAM}", json.dumps(request).encode(), reply=inbox)
+                left = 0
+                while stored := await self._next(subscription.next_msg(_TIMEOUT)):
+                    after_seq = stored.seq
+                    left = int(stored.headers.get("Nats-Num-Pending", "0"))
+                    yield stored
+        except CONNECTION_ERRORS as error:
+            raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+        finally:
+            if not self.client.is_closed:
+                await subscription.unsubscribe()
+
+    @staticmethod
+    async def _next(arriving: Any) -> _Stored | None:
+        message: Msg = await arriving
+        headers = message.headers or {}
+        match headers.get("Status"):
+            case None:
+                return _Stored(headers["Nats-Subject"], headers, message.data, int(headers["Nats-Sequence"]))
+            case "204" | "404":
+                return None
+            case status:
+                raise UnavailableError(f"the log does not answer reads: status {status}")
+
+    async def _ask(self, subject: str, request: dict[str, Any]) -> Msg:
+        try:
+            return await self.client.request(subject, json.dumps(request).encode(), timeout=_TIMEOUT)
+        except CONNECTION_ERRORS as error:
+            raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+
+
+def _parse_headers(raw: bytes) -> dict[str, str]:
+    lines = raw.decode().split("\r\n")[1:]
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines) if name}
+
+
+def _decoded_or_none(stored: _Stored) -> Recorded | None:
+    try:
+        return stored.decode()
+    except UndecodableError:
+        return None
+
+
+async def patiently(attempt: Callable[[], Any], *, first: float = 0.1, most: float = 5.0) -> None:
+    """Await ``attempt()`` until it no longer raises UnavailableError, with a growing delay between tries."""
+    delay = first
+    while True:
+        try:
+            await attempt()
+        except UnavailableError:
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, most)
+        else:
+            return

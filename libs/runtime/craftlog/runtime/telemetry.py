@@ -1,0 +1,58 @@
+"""Structured logs and trace context: JSON where nobody watches, spans exported only where an endpoint is set."""
+
+import logging
+import sys
+
+import structlog
+from opentelemetry import context, propagate, trace
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from craftlog.runtime.settings import Settings
+
+_TRACER = trace.get_tracer("craftlog")
+
+
+def configure(service: str, settings: Settings) -> None:
+    """Set up logging and tracing for this process. Call it once, from the composition root."""
+    level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
+    watched = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks if not watched else structlog.processors.StackInfoRenderer(),
+            structlog.dev.ConsoleRenderer() if watched else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: f"craftlog-{service}"}))
+    if settings.otlp_endpoint:
+        # Imported here because the exporter is an extra that most deployments do without.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(settings.otlp_endpoint)))
+    trace.set_tracer_provider(provider)
+
+
+def traceparent() -> str | None:
+    """Return the W3C trace context of what runs now, or None outside a trace."""
+    if not trace.get_current_span().get_span_context().is_valid:
+        return None
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def continued(parent: str | None) -> context.Context:
+    """Return the context that a traceparent names (an empty one for None), to start a span in."""
+    return propagate.extract({"traceparent": parent} if parent else {}, context=context.Context())
+
+
+def span(name: str, parent: str | None = None) -> trace._AgnosticContextManager[trace.Span]:
+    """Start a span as a context manager, below ``parent`` where it is given, else below the current one."""
+    return _TRACER.start_as_current_span(name, context=continued(parent) if parent else None)
