@@ -245,10 +245,14 @@ class LessonSkipped(Event):
 
 
 class SessionForgotten(Event):
-    """What this session taught is gone: its lessons, the skills filed from them, and pages left empty."""
+    """What this session taught is gone: its lessons, the skills filed from them, and pages left empty.
+
+    The pages are named, since the skills that were on them are erased from the log afterwards.
+    """
 
     KIND = Kind.TREE
     session_id: str
+    removed_pages: tuple[str, ...] = ()
 
 
 EVENTS: Final[tuple[type[Event], ...]] = (
