@@ -1,0 +1,118 @@
+"""Pure: a board's facts folded into the one document that readers see, and back into a decider's state."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from craftlog.contracts.envelope import Recorded
+from craftlog.contracts.events import (
+    BoardDeleted,
+    MessagesLinked,
+    PreferenceNoted,
+    SessionObserved,
+    TaskFailed,
+    TaskOpened,
+    TaskProgressed,
+    TaskStarted,
+    TaskSucceeded,
+)
+from craftlog.contracts.readmodels import Changes, Document
+from craftlog.observer.decider import State, Task
+
+
+def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
+    """Return the board's document after these events. It has no children.
+
+    Raises:
+        ValueError: an event is about a task that was never opened.
+    """
+    board: Document = {"through_position": 0, "memory": {}, "deleted": False, "tasks": [], **(head or {})}
+    # Only what changes is copied: the head stays as the caller has it.
+    tasks: dict[str, Document] = {task["id"]: _copied(task) for task in board.get("tasks", [])}
+    for recorded in events:
+        match recorded.event:
+            case BoardDeleted():
+                return Changes(head={"deleted": True})
+            case SessionObserved(through_position=through, memory=memory):
+                board |= {"through_position": through, "memory": memory}
+            case TaskOpened() as opened:
+                tasks[opened.task_id] = _opened(opened, recorded)
+            case TaskStarted() | TaskProgressed() | PreferenceNoted() | TaskSucceeded() | TaskFailed() as about:
+                _fold(_task(tasks, about.task_id), about)
+                tasks[about.task_id]["updated_at"] = recorded.time
+            case MessagesLinked(task_id=task_id, positions=positions):
+                _link(tasks, _task(tasks, task_id), set(positions))
+                tasks[task_id]["updated_at"] = recorded.time
+            case _:
+                pass  # a type that this reader does not know changes nothing
+    return Changes(head={**board, "tasks": list(tasks.values())})
+
+
+def snapshot(document: Mapping[str, Any]) -> State:
+    """Return the state that a decider goes on from, out of a board's document."""
+    if document.get("deleted"):
+        return State(deleted=True)
+    return State(
+        tasks={task["id"]: _remembered(task) for task in document["tasks"]},
+        through_position=document["through_position"],
+        memory=document["memory"],
+    )
+
+
+def _remembered(task: Mapping[str, Any]) -> Task:
+    return Task(
+        id=task["id"],
+        order=task["order"],
+        description=task["description"],
+        status=task["status"],
+        notes=tuple(task["progresses"]),
+        preferences=tuple(task["preferences"]),
+        positions=tuple(task["positions"]),
+    )
+
+
+def _copied(task: Document) -> Document:
+    return {name: list(value) if isinstance(value, list) else value for name, value in task.items()}
+
+
+def _opened(opened: TaskOpened, recorded: Recorded) -> Document:
+    return {
+        "id": opened.task_id,
+        "order": opened.order,
+        "status": "pending",
+        "description": opened.description,
+        "progresses": [],
+        "preferences": [],
+        "positions": [],
+        "reason": None,
+        "engine": opened.engine,
+        "created_at": recorded.time,
+        "updated_at": recorded.time,
+    }
+
+
+def _task(tasks: Mapping[str, Document], task_id: str) -> Document:
+    if task_id not in tasks:
+        raise ValueError(f"task {task_id} was never opened")
+    return tasks[task_id]
+
+
+def _fold(task: Document, event: TaskStarted | TaskProgressed | PreferenceNoted | TaskSucceeded | TaskFailed) -> None:
+    match event:
+        case TaskStarted():
+            task |= {"status": "running", "reason": None}
+        case TaskProgressed(note=note):
+            task["progresses"].append(note)
+        case PreferenceNoted(preference=preference):
+            task["preferences"].append(preference)
+        case TaskSucceeded():
+            task["status"] = "success"
+        case TaskFailed(reason=reason):
+            task |= {"status": "failed", "reason": reason}
+
+
+def _link(tasks: Mapping[str, Document], owner: Document, positions: set[int]) -> None:
+    for task in tasks.values():
+        if task is owner:
+            task["positions"] = sorted(positions.union(task["positions"]))
+        elif not positions.isdisjoint(task["positions"]):
+            task["positions"] = [position for position in task["positions"] if position not in positions]
