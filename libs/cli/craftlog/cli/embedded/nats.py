@@ -1,0 +1,53 @@
+"""The log: a nats-server of the wheel, with JetStream on file and an fsync before every acknowledgement."""
+
+from pathlib import Path
+
+import nats
+from nats.errors import Error as NatsError
+
+from craftlog.cli.child import Child, program
+from craftlog.cli.folder import LOOPBACK, write
+
+# Left out, max_file_store is three quarters of what is free at the start. Nothing but the disk is to bound the log.
+_CONFIG = """\
+host: {host}
+port: {port}
+server_name: craftlog
+max_payload: 8MB
+jetstream {{ store_dir: {store}, max_memory_store: 256MB, max_file_store: 1024TB, sync_interval: always }}
+"""
+
+
+def url(port: int) -> str:
+    """Return where clients reach it."""
+    return f"nats://{LOOPBACK}:{port}"
+
+
+def server(folder: Path, port: int) -> Child:
+    """Return the server that keeps its streams in ``folder``."""
+    config = folder / "nats.conf"
+    write(config, _CONFIG.format(host=LOOPBACK, port=port, store=_quoted(folder / "jetstream")))
+
+    async def ready() -> bool:
+        try:
+            client = await nats.connect(url(port), connect_timeout=1, allow_reconnect=False, error_cb=_quiet)
+        except (OSError, NatsError, TimeoutError):
+            return False
+        try:
+            await client.jetstream(timeout=1).account_info()
+        except (NatsError, TimeoutError):
+            return False
+        finally:
+            await client.close()
+        return True
+
+    return Child("nats", (program("nats-server"), "-c", str(config)), ready)
+
+
+def _quoted(path: Path) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+async def _quiet(_: Exception) -> None:
+    """Say nothing: that it is not there yet is what the probe is about."""

@@ -1,0 +1,92 @@
+"""Which programs make up Craftlog on one machine, and the settings by which the services find the servers."""
+
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from craftlog.cli.child import Child, Probe
+from craftlog.cli.embedded import mongo, nats, qdrant, s3
+from craftlog.cli.folder import kept_ports, kept_secrets
+
+SERVERS: Final = ("nats", "mongo", "s3", "qdrant")
+SERVICES: Final = ("ingest", "observer", "learner", "search", "gateway")
+_PORTS: Final = ("nats", "mongo", "qdrant", *s3.PORTS)
+_SECRETS: Final = ("s3_access_key", "s3_secret_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The programs on one data folder, and where the gateway listens."""
+
+    root: Path
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Return where a client on this machine reaches the gateway."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared
+        return f"http://{host}:{self.port}"
+
+    def groups(self, only: Collection[str] = ()) -> list[list[Child]]:
+        """Return the servers, then the services; with ``only``, those of these names.
+
+        Ports and keys are chosen here at the first start, and kept in the folder.
+        """
+        ports, keys = kept_ports(self.root, _PORTS), kept_secrets(self.root, _SECRETS)
+        makers = {
+            "nats": lambda folder: nats.server(folder, ports["nats"]),
+            "mongo": lambda folder: mongo.server(folder, ports["mongo"]),
+            "s3": lambda folder: s3.server(folder, ports, keys["s3_access_key"], keys["s3_secret_key"]),
+            "qdrant": lambda folder: qdrant.server(folder, ports["qdrant"]),
+        }
+        servers = [makers[name](_made(self.root / name)) for name in SERVERS if not only or name in only]
+        environment = settings(ports, keys)
+        services = [self._service(name, environment) for name in SERVICES if not only or name in only]
+        return [servers, services]
+
+    def _service(self, name: str, environment: dict[str, str]) -> Child:
+        argv = (sys.executable, "-m", f"craftlog.{name}")
+        if name != "gateway":
+            return Child(name, argv, _at_once, environment)
+        listens = {"CRAFTLOG_HOST": self.host, "CRAFTLOG_PORT": str(self.port)}
+        return Child(name, argv, _healthy(f"{self.url}/health"), {**environment, **listens})
+
+
+def settings(ports: dict[str, int], keys: dict[str, str]) -> dict[str, str]:
+    """Return the environment by which a service reaches the embedded servers."""
+    return {
+        "CRAFTLOG_NATS_URL": nats.url(ports["nats"]),
+        "CRAFTLOG_MONGO_URL": mongo.url(ports["mongo"]),
+        "CRAFTLOG_S3_ENDPOINT": s3.endpoint(ports),
+        "CRAFTLOG_S3_ACCESS_KEY": keys["s3_access_key"],
+        "CRAFTLOG_S3_SECRET_KEY": keys["s3_secret_key"],
+        "CRAFTLOG_S3_BUCKET": s3.BUCKET,
+        "CRAFTLOG_S3_REGION": s3.REGION,
+        "CRAFTLOG_QDRANT_URL": qdrant.url(ports["qdrant"]),
+    }
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+async def _at_once() -> bool:
+    """A service needs no probe: the gateway's health asks them all."""
+    return True
+
+
+def _healthy(url: str) -> Probe:
+    async def ready() -> bool:
+        async with httpx.AsyncClient(timeout=2) as client:
+            try:
+                return (await client.get(url)).is_success
+            except httpx.TransportError:
+                return False
+
+    return ready
