@@ -17,7 +17,7 @@ from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.log import CONNECTION_ERRORS, Log
 
 MOST_AT_ONCE: Final = 500
-_PULL_EXPIRES: Final = 5.0
+_PULL_EXPIRES: Final = 2.0
 _NANOSECONDS: Final = 1_000_000_000
 _DELAYS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -50,9 +50,9 @@ class Lane:
 
     async def run(self) -> None:
         """Consume until cancelled."""
-        await self._patiently(self._open)
+        await self.patiently(self._open)
         async for batch in self._batches():
-            await self._patiently(lambda batch=batch: self._apply(batch))  # type: ignore[misc] # bound at once
+            await self.patiently(lambda batch=batch: self._apply(batch))  # type: ignore[misc] # bound at once
             await self._acknowledge(batch[-1])
 
     async def health(self) -> ConsumerHealth:
@@ -65,7 +65,8 @@ class Lane:
             name=self.durable, lag=(info.num_pending or 0) + (info.num_ack_pending or 0), error=self._error
         )
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
+    async def patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Await ``attempt()`` until it no longer raises UnavailableError; meanwhile the reason shows in the health."""
         tries = 0
         while True:
             try:

@@ -1,0 +1,160 @@
+"""MongoDB: the connection, and read models in it.
+
+The only module that knows the driver, since motor is at the end of its life.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC
+from typing import Any, Final, TypeVar
+
+from bson.codec_options import CodecOptions
+from bson.errors import InvalidDocument
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError, ConnectionFailure, DocumentTooLarge, OperationFailure, PyMongoError
+
+from craftlog.contracts.questions import Stalled
+from craftlog.contracts.readmodels import Document
+from craftlog.runtime.errors import ConflictError, RefusedError, UnavailableError
+from craftlog.runtime.projector import Folded, document
+from craftlog.runtime.settings import Settings
+
+Database = AsyncIOMotorDatabase[Document]
+Index = Sequence[tuple[str, int]]
+T = TypeVar("T")
+
+_DUPLICATE_KEY: Final = 11000
+
+
+def connect(settings: Settings) -> Database:
+    """Return the database; the driver connects when it is first used. Datetimes come back in UTC, with a time zone."""
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+        settings.mongo_url, serverSelectionTimeoutMS=2000, connectTimeoutMS=2000, socketTimeoutMS=20000, tz_aware=True
+    )
+    options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+    return client.get_database(settings.mongo_database, codec_options=options)
+
+
+async def ensure_indexes(database: Database, indexes: Mapping[str, Iterable[Index]]) -> None:
+    """Create the indexes of each collection; those that exist stay.
+
+    Raises:
+        UnavailableError: MongoDB cannot be reached.
+    """
+    for collection, keys in indexes.items():
+        for index in keys:
+            await reach(lambda name=collection, by=list(index): database[name].create_index(by))  # type: ignore[misc]
+
+
+async def reach(ask: Callable[[], Awaitable[T]]) -> T:
+    """Await a driver call and translate what can go wrong.
+
+    Raises:
+        UnavailableError: MongoDB cannot be reached or cannot answer now.
+        RefusedError: MongoDB will never take this document.
+        BulkWriteError: some documents of a bulk write were not written; its details say which.
+    """
+    try:
+        return await ask()
+    except BulkWriteError:
+        raise
+    except (InvalidDocument, DocumentTooLarge, OverflowError, UnicodeEncodeError) as error:
+        raise RefusedError(str(error)) from error
+    except ConnectionFailure as error:
+        raise UnavailableError(f"MongoDB cannot be reached: {error}") from error
+    except OperationFailure as error:
+        raise RefusedError(f"MongoDB refuses: {error}") from error
+    except PyMongoError as error:
+        raise UnavailableError(f"MongoDB does not answer: {error}") from error
+
+
+class MongoStore:
+    """A read model in MongoDB: heads in one collection, children in others.
+
+    Args:
+        heads: the collection of the heads.
+        insert_only: collections whose children never change, where a duplicate key means that it was written before.
+    """
+
+    def __init__(self, database: Database, heads: str, *, insert_only: frozenset[str] = frozenset()) -> None:
+        self._database = database
+        self._heads = database[heads]
+        self._insert_only = insert_only
+
+    async def heads(self, ids: Sequence[str]) -> dict[str, Document]:
+        """Return the stored heads by id."""
+        found = await reach(lambda: self._heads.find({"_id": {"$in": list(ids)}}).to_list(None))
+        return {head["_id"]: head for head in found}
+
+    async def write(self, batch: Sequence[Folded]) -> dict[str, str]:
+        """Write children, then heads; where a document is refused, each aggregate on its own to find whose it is."""
+        try:
+            await self._write_children(batch)
+            await self._write_heads(batch)
+        except RefusedError as refusal:
+            if len(batch) == 1:
+                return {batch[0].address.id: str(refusal)}
+            refused: dict[str, str] = {}
+            for one in batch:
+                refused |= await self.write([one])
+            return refused
+        return {}
+
+    async def stall(self, stalled: Stalled) -> None:
+        """Mark a head, which may not exist yet."""
+        mark = stalled.model_dump()
+        await reach(
+            lambda: self._heads.update_one(
+                {"_id": stalled.id}, {"$set": {"stalled": mark, "project": stalled.project}}, upsert=True
+            )
+        )
+
+    async def stalled(self) -> list[Stalled]:
+        """Return the marks."""
+        marked = await reach(lambda: self._heads.find({"stalled": {"$exists": True}}).to_list(None))
+        return [Stalled.model_validate(head["stalled"]) for head in marked]
+
+    async def _write_children(self, batch: Sequence[Folded]) -> None:
+        writes: dict[str, list[InsertOne[Document] | ReplaceOne[Document] | DeleteOne]] = {}
+        for one in batch:
+            for (collection, child_id), child in one.changes.children.items():
+                writes.setdefault(collection, []).append(self._write_of(collection, child_id, child))
+        for collection, requests in writes.items():
+            await self._bulk(collection, requests)
+        for one in batch:
+            for collection, query in one.changes.drop:
+                await reach(lambda name=collection, match=query: self._database[name].delete_many(match))  # type: ignore[misc]
+
+    def _write_of(
+        self, collection: str, child_id: str, child: Document | None
+    ) -> InsertOne[Document] | ReplaceOne[Document] | DeleteOne:
+        if child is None:
+            return DeleteOne({"_id": child_id})
+        stored = {**child, "_id": child_id}
+        if collection in self._insert_only:
+            return InsertOne(stored)
+        return ReplaceOne({"_id": child_id}, stored, upsert=True)
+
+    async def _write_heads(self, batch: Sequence[Folded]) -> None:
+        requests = [
+            ReplaceOne({"_id": one.address.id, "version": one.old_version or None}, document(one), upsert=True)
+            for one in batch
+        ]
+        if await self._bulk(self._heads.name, requests):
+            raise ConflictError("another projector has written these heads")
+
+    async def _bulk(self, collection: str, requests: Sequence[Any]) -> int:
+        """Write all that can be written; return how many met a duplicate key.
+
+        Raises:
+            RefusedError: a document was refused for another reason.
+        """
+        try:
+            await reach(lambda: self._database[collection].bulk_write(list(requests), ordered=False))
+        except BulkWriteError as error:
+            failures = error.details.get("writeErrors", [])
+            others = [failure for failure in failures if failure.get("code") != _DUPLICATE_KEY]
+            if others or not failures:
+                raise RefusedError(str(others[0].get("errmsg") if others else error.details)) from error
+            return len(failures)
+        return 0

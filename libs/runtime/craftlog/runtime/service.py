@@ -1,0 +1,121 @@
+"""How a service lives: FastStream's life cycle, background work that must not die quietly, and its health."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from faststream import FastStream
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+
+from craftlog.contracts.questions import ServiceHealth
+from craftlog.contracts.subjects import HEALTH
+from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.lane import Lane
+from craftlog.runtime.log import Log, patiently
+from craftlog.runtime.projector import Projector
+from craftlog.runtime.settings import Settings
+from craftlog.runtime.work import Work
+
+logger = structlog.get_logger()
+
+Probe = Callable[[], Awaitable[Any]]
+
+
+@dataclass
+class Running:
+    """What a service runs: lanes with and without read models, due work, anything else in the background, and probes.
+
+    A probe asks what the service depends on, by name, and raises UnavailableError where it does not answer.
+    """
+
+    projectors: Sequence[Projector] = ()
+    lanes: Sequence[Lane] = ()
+    works: Sequence[Work] = ()
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+
+
+def broker(settings: Settings, service: str) -> NatsBroker:
+    """Return a broker that keeps trying to reach NATS for as long as the service lives."""
+    return NatsBroker(
+        settings.nats_url,
+        name=f"craftlog-{service}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.25,  # type: ignore[arg-type] # FastStream says int, nats-py sleeps for it
+        connect_timeout=2,
+        logger=None,
+    )
+
+
+def run(service: str, nats_broker: NatsBroker, start: Callable[[Log], AbstractAsyncContextManager[Running]]) -> None:
+    """Run a service until a signal ends it; the process exits with 1 if a part of it dies.
+
+    Args:
+        service: its name.
+        nats_broker: from ``broker``, with the service's own subscribers, which may use what ``start`` makes.
+        start: builds what runs, once the log is there, and closes it at the end.
+    """
+    died: list[BaseException] = []
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        client: Client = await nats_broker.connect()
+        log = Log(client)
+        await patiently(log.prepare)
+        async with start(log) as running:
+            _answer_health(service, nats_broker, running)
+            tasks = [asyncio.create_task(part()) for part in _parts(running)]
+            for task in tasks:
+                task.add_done_callback(_on_done)
+            logger.info("serving")
+            yield
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _on_done(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            logger.critical("part_died", error=repr(error), exc_info=error)
+            died.append(error)
+            app.exit()
+
+    app = FastStream(nats_broker, lifespan=lifespan, logger=None)
+    asyncio.run(app.run())
+    if died:
+        raise SystemExit(1)
+
+
+def _parts(running: Running) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+    return [
+        *(projector.run for projector in running.projectors),
+        *(lane.run for lane in running.lanes),
+        *(work.run for work in running.works),
+        *running.background,
+    ]
+
+
+def _answer_health(service: str, nats_broker: NatsBroker, running: Running) -> None:
+    @nats_broker.subscriber(HEALTH)
+    async def on_health() -> ServiceHealth:
+        lanes = [*(projector.lane for projector in running.projectors), *running.lanes]
+        consumers = await asyncio.gather(*(lane.health() for lane in lanes))
+        return ServiceHealth(
+            service=service,
+            consumers=tuple(consumers),
+            stalled=tuple(
+                stalled for part in (*running.projectors, *running.works) for stalled in part.stalled.values()
+            ),
+            dependencies={name: await _probe(probe) for name, probe in running.probes.items()},
+        )
+
+
+async def _probe(probe: Probe) -> str | None:
+    try:
+        await asyncio.wait_for(probe(), timeout=1)
+    except (UnavailableError, TimeoutError) as error:
+        return str(error) or type(error).__name__
+    return None
