@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from opentelemetry import context, propagate, trace
@@ -53,6 +55,8 @@ def continued(parent: str | None) -> context.Context:
     return propagate.extract({"traceparent": parent} if parent else {}, context=context.Context())
 
 
-def span(name: str, parent: str | None = None) -> trace._AgnosticContextManager[trace.Span]:
-    """Start a span as a context manager, below ``parent`` where it is given, else below the current one."""
-    return _TRACER.start_as_current_span(name, context=continued(parent) if parent else None)
+@contextmanager
+def span(name: str, parent: str | None = None) -> Iterator[trace.Span]:
+    """Run a block in a span, below ``parent`` where it is given, else below the current one."""
+    with _TRACER.start_as_current_span(name, context=continued(parent) if parent else None) as current:
+        yield current
