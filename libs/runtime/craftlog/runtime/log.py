@@ -24,6 +24,7 @@ OLDEST_SERVER: Final = (2, 15, 1)
 MOST_IN_BATCH: Final = 1000
 _TIMEOUT: Final = 5.0
 _PAGE: Final = 512
+_ERASED_AT_ONCE: Final = 64
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
 _DUPLICATE_IN_BATCH: Final = 10201
 _NOT_FOUND: Final = 10037
@@ -182,8 +183,9 @@ class Log:
         """
         doomed = [stored.seq async for stored in self._stored(address, 0) if not keep(_decoded_or_none(stored))]
         try:
-            for seq in doomed:
-                await self.jetstream.delete_msg(STREAM, seq)
+            for at in range(0, len(doomed), _ERASED_AT_ONCE):
+                batch = doomed[at : at + _ERASED_AT_ONCE]
+                await asyncio.gather(*(self.jetstream.delete_msg(STREAM, seq) for seq in batch))
         except APIError as error:
             # Another eraser was here first: what matters is that the message is gone, which the next call sees.
             raise UnavailableError(f"an event could not be erased: {error}") from error

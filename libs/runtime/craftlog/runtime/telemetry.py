@@ -10,6 +10,7 @@ from opentelemetry import context, propagate, trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from structlog.tracebacks import ExceptionDictTransformer
 
 from craftlog.runtime.settings import Settings
 
@@ -25,7 +26,10 @@ def configure(service: str, settings: Settings) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not watched else structlog.processors.StackInfoRenderer(),
+            # Without the frames' variables: they hold what users said, and keys.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+            if not watched
+            else structlog.processors.StackInfoRenderer(),
             structlog.dev.ConsoleRenderer() if watched else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
