@@ -77,7 +77,7 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
         provenance=e.Provenance(session_id=SESSION_ID, task_id=TASK_ID, message_ids=(MESSAGE_ID,), engine="rules"),
     ),
     e.LessonSkipped(task_id=TASK_ID, session_id=SESSION_ID, reason="No tool was used.", engine="rules"),
-    e.SessionForgotten(session_id=SESSION_ID),
+    e.SessionForgotten(session_id=SESSION_ID, removed_pages=(PAGE_ID,)),
 )
 EXAMPLES: Final[dict[type[e.Event], e.Event]] = {type(instance): instance for instance in _INSTANCES}
 

@@ -1,0 +1,169 @@
+"""Pure: how the events of sessions, disks and spaces become what people read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from craftlog.contracts.envelope import Recorded
+from craftlog.contracts.events import (
+    ArtifactRemoved,
+    ArtifactStored,
+    DiskCreated,
+    DiskDeleted,
+    FlushRequested,
+    MessageAppended,
+    SessionCreated,
+    SessionDeleted,
+    SpaceConnected,
+    SpaceCreated,
+)
+from craftlog.contracts.readmodels import ARTIFACTS, MESSAGES, Changes, Document
+
+Fold = Callable[[Changes, Recorded], None]
+
+
+def session(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
+    """Fold a session: its head, and one child a message.
+
+    Raises:
+        ValueError: a message is not at the next position, or the session is not there to have it.
+    """
+    return _folded(_session, head, events)
+
+
+def disk(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
+    """Fold a disk: its head, and one child a file; the last that happened to a path is what counts.
+
+    Raises:
+        ValueError: the disk is not there to hold the file.
+    """
+    return _folded(_disk, head, events)
+
+
+def space(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
+    """Fold a space, which is a head alone.
+
+    Raises:
+        ValueError: the space was created twice.
+    """
+    return _folded(_space, head, events)
+
+
+def _folded(fold: Fold, head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
+    changes = Changes(dict(head or {}))
+    # What is erased goes from the oldest on, so the events before a tombstone may be no whole history any more.
+    tombstone = next((place for place, past in enumerate(events) if past.is_tombstone), 0)
+    for past in events[tombstone:]:
+        # A type that is not known here is folded as nothing: this reader is older than the writer.
+        if past.event is not None:
+            fold(changes, past)
+    return changes
+
+
+def _session(changes: Changes, past: Recorded) -> None:
+    match past.event:
+        case SessionCreated() as created:
+            _create(
+                changes,
+                past,
+                configs=created.configs,
+                disable_task_tracking=created.disable_task_tracking,
+                space_id=created.space_id,
+                messages=0,
+                last_message_id=None,
+                request=created.request,
+                deleted=False,
+            )
+        case MessageAppended() as message:
+            _append(changes, past, message)
+        case SpaceConnected(space_id=space_id):
+            _update(changes, past, space_id=space_id)
+        case FlushRequested():
+            _update(changes, past)
+        case SessionDeleted():
+            _delete(changes, MESSAGES, {"session_id": past.address.id})
+        case _:
+            raise _foreign(past)
+
+
+def _append(changes: Changes, past: Recorded, message: MessageAppended) -> None:
+    expected = _existing(changes, past)["messages"] + 1
+    if message.position != expected:
+        raise ValueError(f"version {past.version}: message at position {message.position}, expected {expected}")
+    _update(changes, past, messages=message.position, last_message_id=message.message_id)
+    session_id = past.address.id
+    changes.children[MESSAGES, f"{session_id}/{message.position}"] = {
+        "project": past.address.project,
+        "session_id": session_id,
+        "position": message.position,
+        "message_id": message.message_id,
+        "parent_id": message.parent_id,
+        "role": message.role,
+        "parts": [part.model_dump(exclude_none=True) for part in message.parts],
+        "parts_ref": message.parts_ref and message.parts_ref.model_dump(),
+        "meta": message.meta,
+        "request": message.request,
+        "created_at": past.time,
+    }
+
+
+def _disk(changes: Changes, past: Recorded) -> None:
+    match past.event:
+        case DiskCreated():
+            _create(changes, past, deleted=False)
+        case ArtifactStored() as stored:
+            _update(changes, past)
+            changes.children[_artifact(past, stored)] = {
+                "project": past.address.project,
+                "disk_id": past.address.id,
+                "path": stored.path,
+                "filename": stored.filename,
+                "asset": stored.asset.model_dump(),
+                "meta": stored.meta,
+                "created_at": past.time,
+                "updated_at": past.time,
+            }
+        case ArtifactRemoved() as removed:
+            _update(changes, past)
+            changes.children[_artifact(past, removed)] = None
+        case DiskDeleted():
+            _delete(changes, ARTIFACTS, {"disk_id": past.address.id})
+        case _:
+            raise _foreign(past)
+
+
+def _artifact(past: Recorded, event: ArtifactStored | ArtifactRemoved) -> tuple[str, str]:
+    return ARTIFACTS, f"{past.address.id}:{event.path}{event.filename}"
+
+
+def _space(changes: Changes, past: Recorded) -> None:
+    match past.event:
+        case SpaceCreated() as created:
+            _create(changes, past, configs=created.configs)
+        case _:
+            raise _foreign(past)
+
+
+def _create(changes: Changes, past: Recorded, **fields: Any) -> None:
+    if "created_at" in changes.head or changes.head.get("deleted"):
+        raise ValueError(f"version {past.version}: {past.address.kind} {past.address.id} was there already")
+    changes.head.update(fields, created_at=past.time, updated_at=past.time)
+
+
+def _update(changes: Changes, past: Recorded, **fields: Any) -> None:
+    _existing(changes, past).update(fields, updated_at=past.time)
+
+
+def _delete(changes: Changes, collection: str, children: Document) -> None:
+    """Leave only the mark that the id was used, and that the log and the bucket still hold what it held."""
+    changes.head = {"deleted": True, "erased": False}
+    changes.drop = [(collection, children)]
+
+
+def _existing(changes: Changes, past: Recorded) -> Document:
+    if "created_at" not in changes.head:
+        raise ValueError(f"version {past.version}: {past.type}, but there is no {past.address.kind} {past.address.id}")
+    return changes.head
+
+
+def _foreign(past: Recorded) -> ValueError:
+    return ValueError(f"version {past.version}: {past.type} does not belong in a {past.address.kind}")

@@ -1,0 +1,213 @@
+"""Given what is stored, when these events arrive, then this is what people read."""
+
+from typing import Any
+
+import pytest
+
+from craftlog.contracts.events import (
+    ArtifactRemoved,
+    ArtifactStored,
+    DiskCreated,
+    DiskDeleted,
+    Event,
+    FlushRequested,
+    MessageAppended,
+    SessionCreated,
+    SessionDeleted,
+    SpaceConnected,
+    SpaceCreated,
+    TaskStarted,
+)
+from craftlog.contracts.messages import Part, Stored
+from craftlog.contracts.readmodels import ARTIFACTS, MESSAGES, Project
+from craftlog.ingest import projection
+from craftlog.testing.examples import (
+    DISK,
+    DISK_ID,
+    MESSAGE_ID,
+    PROJECT,
+    SESSION,
+    SESSION_ID,
+    SPACE,
+    SPACE_ID,
+    example,
+    history,
+    recorded,
+)
+from craftlog.testing.folding import fold
+
+
+def said(position: int, **changes: Any) -> MessageAppended:
+    return example(MessageAppended, position=position, **changes)
+
+
+def put(path: str = "/", filename: str = "a.txt", **changes: Any) -> ArtifactStored:
+    return example(ArtifactStored, path=path, filename=filename, **changes)
+
+
+class TestSession:
+    def test_a_new_session_is_read_as_it_was_created(self):
+        events = history(SESSION, SessionCreated(configs={"a": None}, space_id=SPACE_ID, request="digest"))
+        assert fold(projection.session, events).said == {
+            "configs": {"a": None},
+            "disable_task_tracking": False,
+            "space_id": SPACE_ID,
+            "messages": 0,
+            "last_message_id": None,
+            "request": "digest",
+            "created_at": events[0].time,
+            "updated_at": events[0].time,
+            "deleted": False,
+        }
+
+    def test_a_message_is_a_child_at_its_position(self):
+        parts = (Part(type="text", text="hello"), Part(type="tool-call", meta={"id": "c1", "arguments": None}))
+        ref = Stored(key="k", sha256="s", size_b=1)
+        message = said(1, parts=parts, parts_ref=ref, meta={"name": None}, parent_id=SPACE_ID, request="digest")
+        events = history(SESSION, SessionCreated(), message)
+        store = fold(projection.session, events)
+        assert store.children == {
+            (MESSAGES, f"{SESSION_ID}/1"): {
+                "project": PROJECT,
+                "session_id": SESSION_ID,
+                "position": 1,
+                "message_id": MESSAGE_ID,
+                "parent_id": SPACE_ID,
+                "role": "user",
+                "parts": [
+                    {"type": "text", "text": "hello"},
+                    {"type": "tool-call", "meta": {"id": "c1", "arguments": None}},
+                ],
+                "parts_ref": {"key": "k", "sha256": "s", "size_b": 1},
+                "meta": {"name": None},
+                "request": "digest",
+                "created_at": events[1].time,
+            }
+        }
+
+    def test_the_head_counts_the_messages_and_names_the_last(self):
+        events = history(SESSION, SessionCreated(), said(1), said(2, message_id=SPACE_ID))
+        head = fold(projection.session, events).said
+        assert (head["messages"], head["last_message_id"]) == (2, SPACE_ID)
+        assert (head["created_at"], head["updated_at"]) == (events[0].time, events[2].time)
+
+    def test_connecting_a_space_changes_the_head_alone(self):
+        store = fold(projection.session, history(SESSION, SessionCreated(), SpaceConnected(space_id=SPACE_ID)))
+        assert (store.said["space_id"], store.children) == (SPACE_ID, {})
+
+    def test_a_flush_changes_nothing_but_the_time(self):
+        events = history(SESSION, SessionCreated(), said(1), FlushRequested(through_position=1))
+        before, after = fold(projection.session, events[:2]), fold(projection.session, events)
+        assert after.said == before.said | {"updated_at": events[2].time}
+        assert after.children == before.children
+
+    @pytest.mark.parametrize("position", [0, 1, 3])
+    def test_a_message_that_is_not_at_the_next_position_is_not_folded(self, position: int):
+        with pytest.raises(ValueError, match=f"version 3: message at position {position}, expected 2"):
+            fold(projection.session, history(SESSION, SessionCreated(), said(1), said(position)))
+
+    def test_a_session_that_begins_twice_is_not_folded(self):
+        with pytest.raises(ValueError, match=r"version 2: session .* was there already"):
+            fold(projection.session, history(SESSION, SessionCreated(), SessionCreated()))
+
+
+class TestDisk:
+    def test_a_new_disk_is_empty(self):
+        events = history(DISK, DiskCreated())
+        store = fold(projection.disk, events)
+        assert store.said == {"created_at": events[0].time, "updated_at": events[0].time, "deleted": False}
+        assert store.children == {}
+
+    def test_a_file_is_a_child_at_its_path(self):
+        events = history(DISK, DiskCreated(), put("/a/b/", "c.txt", meta={"n": 1}))
+        store = fold(projection.disk, events)
+        assert store.children[ARTIFACTS, f"{DISK_ID}:/a/b/c.txt"] == {
+            "project": PROJECT,
+            "disk_id": DISK_ID,
+            "path": "/a/b/",
+            "filename": "c.txt",
+            "asset": example(ArtifactStored).asset.model_dump(),
+            "meta": {"n": 1},
+            "created_at": events[1].time,
+            "updated_at": events[1].time,
+        }
+        assert store.said["updated_at"] == events[1].time
+
+    def test_a_file_put_again_replaces_the_first(self):
+        events = history(DISK, DiskCreated(), put(meta={"first": 1}), put(meta={"second": 2}))
+        file = fold(projection.disk, events).children[ARTIFACTS, f"{DISK_ID}:/a.txt"]
+        assert (file["meta"], file["created_at"]) == ({"second": 2}, events[2].time)
+
+    def test_a_file_that_came_and_went_in_one_batch_is_removed(self):
+        batch = history(DISK, DiskCreated(), put(), ArtifactRemoved(path="/", filename="a.txt"))
+        assert projection.disk(None, batch).children == {(ARTIFACTS, f"{DISK_ID}:/a.txt"): None}
+
+    def test_a_file_that_went_and_came_back_in_one_batch_stays(self):
+        batch = history(DISK, DiskCreated(), ArtifactRemoved(path="/", filename="a.txt"), put())
+        assert list(fold(projection.disk, batch).children) == [(ARTIFACTS, f"{DISK_ID}:/a.txt")]
+
+
+class TestSpace:
+    def test_a_space_is_its_head(self):
+        events = history(SPACE, SpaceCreated(configs={"a": 1}))
+        store = fold(projection.space, events)
+        assert store.said == {"configs": {"a": 1}, "created_at": events[0].time, "updated_at": events[0].time}
+        assert store.children == {}
+
+
+class TestTombstone:
+    def test_nothing_of_a_deleted_session_is_left_to_read(self):
+        events = history(SESSION, example(SessionCreated), said(1), said(2), SessionDeleted())
+        store = fold(projection.session, events, cuts=[2])
+        assert (store.said, store.children) == ({"deleted": True, "erased": False}, {})
+
+    def test_nothing_of_a_deleted_disk_is_left_to_read(self):
+        store = fold(projection.disk, history(DISK, DiskCreated(), put(), DiskDeleted()), cuts=[2])
+        assert (store.said, store.children) == ({"deleted": True, "erased": False}, {})
+
+    def test_it_drops_the_messages_of_its_own_session_alone(self):
+        changes = projection.session(None, history(SESSION, SessionCreated(), said(1), SessionDeleted()))
+        assert (changes.children, changes.drop) == ({}, [(MESSAGES, {"session_id": SESSION_ID})])
+
+    @pytest.mark.parametrize("left", [[], [said(4)], [SpaceConnected(space_id=SPACE_ID), said(9)]])
+    def test_it_applies_whatever_erasure_has_left_before_it(self, left: list[Event]):
+        changes = projection.session(None, [recorded(SESSION, 7, event) for event in [*left, SessionDeleted()]])
+        assert (changes.head, changes.children) == ({"deleted": True, "erased": False}, {})
+
+    @pytest.mark.parametrize("late", [said(1), SessionCreated()])
+    @pytest.mark.parametrize("cuts", [[], [2]])
+    def test_nothing_comes_after_it(self, late: Event, cuts: list[int]):
+        with pytest.raises(ValueError, match="version 3"):
+            fold(projection.session, history(SESSION, SessionCreated(), SessionDeleted(), late), cuts)
+
+
+class TestWhatDoesNotFit:
+    @pytest.mark.parametrize(
+        ("project", "event"),
+        [
+            (projection.session, said(1)),
+            (projection.session, SpaceConnected(space_id=SPACE_ID)),
+            (projection.session, FlushRequested(through_position=1)),
+            (projection.disk, put()),
+            (projection.disk, ArtifactRemoved(path="/", filename="a.txt")),
+        ],
+    )
+    def test_nothing_happens_to_what_was_not_created(self, project: Project, event: Event):
+        with pytest.raises(ValueError, match=r"version 1: .* but there is no"):
+            project(None, [recorded(SESSION, 1, event)])
+
+    @pytest.mark.parametrize("project", [projection.session, projection.disk, projection.space])
+    def test_an_event_of_another_kind_is_named(self, project: Project):
+        with pytest.raises(ValueError, match=r"version 1: TaskStarted\.v1 does not belong"):
+            project(None, [recorded(SESSION, 1, TaskStarted(task_id=SPACE_ID))])
+
+    def test_an_event_of_an_unknown_type_is_folded_as_nothing(self):
+        with_it = history(SESSION, None, SessionCreated(), None, said(1), None)
+        without = [past for past in with_it if past.event]
+        assert fold(projection.session, with_it).said == fold(projection.session, without).said
+
+    def test_what_was_stored_is_not_touched_by_folding_on(self):
+        head = fold(projection.session, history(SESSION, SessionCreated())).head
+        before = dict(head or {})
+        projection.session(head, [recorded(SESSION, 2, said(1))])
+        assert head == before
