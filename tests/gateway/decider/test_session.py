@@ -1,0 +1,135 @@
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from craftlog.contracts.events import (
+    FlushRequested,
+    MessageAppended,
+    SessionCreated,
+    SessionDeleted,
+    SpaceConnected,
+)
+from craftlog.contracts.messages import Part
+from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, UnansweredKeyError
+from craftlog.gateway.decider.session import (
+    INITIAL,
+    MOST_KEYS,
+    AppendMessage,
+    ConnectSpace,
+    CreateSession,
+    DeleteSession,
+    RequestFlush,
+    Session,
+    decide,
+    evolve,
+)
+from craftlog.testing.examples import SPACE_ID
+from craftlog.testing.scenario import Scenario
+
+sessions = Scenario(decide, evolve, INITIAL)
+created = SessionCreated()
+deleted = SessionDeleted()
+HELLO = (Part(type="text", text="Hello"),)
+
+
+def appended(position, request=None):
+    parent = f"m{position - 1}" if position > 1 else None
+    return MessageAppended(
+        message_id=f"m{position}", position=position, parent_id=parent, role="user", parts=HELLO, request=request
+    )
+
+
+def append(message_id, request=None, looked_up=0):
+    return AppendMessage(message_id, "user", HELLO, {}, request=request, looked_up=looked_up)
+
+
+class TestCreateSession:
+    def test_begins_with_what_was_asked_for(self):
+        sessions.when(CreateSession({"a": 1}, disable_task_tracking=True, space_id=SPACE_ID, request="d")).then(
+            SessionCreated(configs={"a": 1}, disable_task_tracking=True, space_id=SPACE_ID, request="d")
+        )
+
+    def test_is_quiet_on_repeat(self):
+        sessions.given(SessionCreated(request="d")).when(CreateSession(request="d")).then_nothing_happened()
+
+    def test_is_refused_when_the_key_made_another_one(self):
+        sessions.given(SessionCreated(request="d")).when(CreateSession(request="e")).then_rejected(
+            ReusedKeyError, "another body"
+        )
+
+    def test_is_refused_for_an_id_that_was_deleted(self):
+        sessions.given(created, deleted).when(CreateSession()).then_rejected(AbsentError, "no such session")
+
+
+class TestAppendMessage:
+    def test_stands_at_the_next_position_below_the_one_before(self):
+        sessions.given(created, appended(1)).when(append("m2")).then(appended(2))
+
+    def test_is_refused_where_there_is_no_session(self):
+        sessions.when(append("m1")).then_rejected(AbsentError, "no such session")
+
+    def test_is_refused_after_the_end(self):
+        sessions.given(created, deleted).when(append("m1")).then_rejected(AbsentError, "no such session")
+
+    def test_with_a_key_is_quiet_on_repeat(self):
+        sessions.given(created, appended(1, "d")).when(append("m1", "d")).then_nothing_happened()
+
+    def test_with_a_key_used_for_another_body_is_refused(self):
+        sessions.given(created, appended(1, "d")).when(append("m1", "e")).then_rejected(ReusedKeyError, "another")
+
+    def test_with_a_key_must_be_looked_up_where_the_state_does_not_reach(self):
+        snapshot = Scenario(decide, evolve, Session(exists=True, messages=7, last_message_id="m7", keys_after=7))
+        snapshot.when(append("m8", "d", looked_up=6)).then_rejected(UnansweredKeyError, "through position 7")
+        snapshot.when(append("m8", "d", looked_up=7)).then(appended(8, "d"))
+        snapshot.when(append("m8")).then(appended(8))
+
+    @given(st.integers(0, 3 * MOST_KEYS))
+    def test_never_forgets_a_key_without_asking_for_it(self, chosen):
+        state = reduce(evolve, [created, *(appended(n, "d") for n in range(1, 3 * MOST_KEYS + 2))], INITIAL)
+        assert len(state.keys) <= MOST_KEYS
+        command = append(f"m{chosen + 1}", "d", looked_up=0)
+        if command.message_id in state.keys:
+            assert decide(state, command) == []
+        else:
+            with pytest.raises(UnansweredKeyError):
+                decide(state, command)
+
+
+class TestConnectSpace:
+    def test_connects(self):
+        sessions.given(created).when(ConnectSpace(SPACE_ID)).then(SpaceConnected(space_id=SPACE_ID))
+
+    def test_is_quiet_on_repeat(self):
+        sessions.given(created, SpaceConnected(space_id=SPACE_ID)).when(ConnectSpace(SPACE_ID)).then_nothing_happened()
+        sessions.given(SessionCreated(space_id=SPACE_ID)).when(ConnectSpace(SPACE_ID)).then_nothing_happened()
+
+    def test_is_refused_where_there_is_no_session(self):
+        sessions.when(ConnectSpace(SPACE_ID)).then_rejected(AbsentError, "no such session")
+
+
+class TestRequestFlush:
+    def test_names_the_last_message(self):
+        sessions.given(created, appended(1), appended(2)).when(RequestFlush()).then(FlushRequested(through_position=2))
+
+    def test_is_quiet_on_repeat_until_there_is_more(self):
+        flushed = sessions.given(created, appended(1), FlushRequested(through_position=1))
+        flushed.when(RequestFlush()).then_nothing_happened()
+        flushed.given(appended(2)).when(RequestFlush()).then(FlushRequested(through_position=2))
+
+    def test_has_nothing_to_say_of_an_empty_or_untracked_session(self):
+        sessions.given(created).when(RequestFlush()).then_nothing_happened()
+        untracked = sessions.given(SessionCreated(disable_task_tracking=True), appended(1))
+        untracked.when(RequestFlush()).then_nothing_happened()
+
+    def test_is_refused_after_the_end(self):
+        sessions.given(created, deleted).when(RequestFlush()).then_rejected(AbsentError, "no such session")
+
+
+class TestDeleteSession:
+    def test_ends_it(self):
+        sessions.given(created, appended(1)).when(DeleteSession()).then(deleted)
+
+    def test_is_refused_where_it_has_ended(self):
+        sessions.given(created, deleted).when(DeleteSession()).then_rejected(AbsentError, "no such session")

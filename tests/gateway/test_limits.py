@@ -1,0 +1,73 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from craftlog.gateway.errors import InvalidError
+from craftlog.gateway.limits import DEEPEST, parse
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\0")), inner)
+    ),
+    max_leaves=20,
+)
+
+
+def refused(body):
+    with pytest.raises(InvalidError) as refusal:
+        parse(body)
+    return refusal.value
+
+
+class TestParse:
+    @given(JSON, st.booleans())
+    def test_what_can_be_stored_is_read_as_it_is(self, value, escaped):
+        assert parse(json.dumps(value, ensure_ascii=escaped).encode()) == value
+
+    @pytest.mark.parametrize(
+        ("body", "field", "words"),
+        [
+            (b"", "body", "is empty"),
+            (b" \n", "body", "is empty"),
+            (b'{"a": ', "body", "is not JSON"),
+            (b"\xff", "body", "is not UTF-8"),
+            (b'{"a": "\xed\xa0\x80"}', "body", "is not UTF-8"),
+            (b'{"a": NaN}', "a", "not a finite"),
+            (b'{"a": [1, -Infinity]}', "a[1]", "not a finite"),
+            (b'{"a": {"b": 1e999}}', "a.b", "not a finite"),
+            (b'{"a": [{"b": 9223372036854775808}]}', "a[0].b", "over 64 bit"),
+            (b'{"a": -9223372036854775809}', "a", "over 64 bit"),
+            (b'{"a": 1' + b"0" * 5000 + b"}", "body", "over 64 bit"),
+            (b'{"a": {"x\\u0000y": 1}}', "a.x\\0y", "NUL"),
+            (b'{"a": "\\ud800"}', "a", "lone surrogate"),
+            (b'{"a": {"\\udfff": 1}}', "a.\\udfff", "lone surrogate"),
+            (b'"\\ud800"', "body", "lone surrogate"),
+        ],
+    )
+    def test_what_cannot_be_stored_is_refused_by_its_path(self, body, field, words):
+        refusal = refused(body)
+        assert refusal.field == field
+        assert words in str(refusal)
+
+    def test_a_text_may_hold_nul_and_whole_characters_written_as_escapes(self):
+        assert parse(b'{"a": "x\\u0000y \\ud83d\\ude00"}') == {"a": "x\0y \U0001f600"}
+
+    def test_the_deepest_level_is_accepted(self):
+        assert parse(b"[" * DEEPEST + b"]" * DEEPEST)
+
+    @pytest.mark.parametrize("depth", [DEEPEST + 1, 1_000, 100_000])
+    def test_more_levels_are_refused_by_the_path_that_leads_there(self, depth):
+        body = b'{"blob": {"first": ["x"], "content": ' + b"[" * depth + b"]" * depth + b"}}"
+        refusal = refused(body)
+        assert refusal.field.startswith("blob.content")
+        assert "deeper than 64" in str(refusal)
+
+    def test_a_refusal_can_always_be_written_as_utf8(self):
+        assert str(refused(b'{"\\ud800\\u0000": 1}')).encode()
