@@ -1,0 +1,5 @@
+"""`python -m craftlog.ingest`."""
+
+from craftlog.ingest.app import main
+
+main()

@@ -1,0 +1,51 @@
+"""Composition root: the only place where ingest reads the environment and builds clients."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from craftlog.contracts.readmodels import DISKS, MESSAGES, SESSIONS, SPACES
+from craftlog.contracts.subjects import Kind
+from craftlog.ingest import projection
+from craftlog.ingest.handlers import Eraser
+from craftlog.ingest.store import INDEXES, Erasures
+from craftlog.runtime import telemetry
+from craftlog.runtime.log import Log, patiently
+from craftlog.runtime.mongo import MongoStore, connect, ensure_indexes, reach
+from craftlog.runtime.objects import Objects
+from craftlog.runtime.projector import Projector
+from craftlog.runtime.service import Running, broker, run
+from craftlog.runtime.settings import Settings
+
+
+@asynccontextmanager
+async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
+    """Build what runs: a projector a kind, and the eraser that they wake."""
+    database = connect(settings)
+    objects = Objects(settings)
+    await patiently(lambda: ensure_indexes(database, INDEXES))
+    eraser = Eraser(log, Erasures(database), objects)
+    sessions = MongoStore(database, SESSIONS, insert_only=frozenset({MESSAGES}))
+    disks, spaces = MongoStore(database, DISKS), MongoStore(database, SPACES)
+    projector = partial(Projector, log, written=eraser.on_written)
+    yield Running(
+        projectors=[
+            projector(sessions, durable="ingest-session", kind=Kind.SESSION, project=projection.session),
+            projector(disks, durable="ingest-disk", kind=Kind.DISK, project=projection.disk),
+            projector(spaces, durable="ingest-space", kind=Kind.SPACE, project=projection.space),
+        ],
+        background=[eraser.run],
+        probes={
+            "mongo": lambda: reach(lambda: database.command("ping")),
+            "s3": objects.prepare,
+            "erasure": eraser.probe,
+        },
+    )
+    database.client.close()
+
+
+def main() -> None:
+    """Run ingest until a signal ends it."""
+    settings = Settings()
+    telemetry.configure("ingest", settings)
+    run("ingest", broker(settings, "ingest"), partial(start, settings))
