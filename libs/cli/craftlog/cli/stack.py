@@ -1,5 +1,6 @@
 """Which programs make up Craftlog on one machine, and the settings by which the services find the servers."""
 
+import asyncio
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,14 +8,18 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+from nats.errors import Error as NatsError
 
 from craftlog.cli.child import Child, Probe
 from craftlog.cli.embedded import mongo, nats, qdrant, s3
 from craftlog.cli.folder import kept_ports, kept_secrets
+from craftlog.contracts.questions import ServiceHealth
+from craftlog.contracts.subjects import HEALTH
 
 SERVERS: Final = ("nats", "mongo", "s3", "qdrant")
 SERVICES: Final = ("ingest", "observer", "learner", "search", "gateway")
 _PORTS: Final = ("nats", "mongo", "qdrant", *s3.PORTS)
+_ANSWER_PATIENCE: Final = 0.5  # seconds
 _SECRETS: Final = ("s3_access_key", "s3_secret_key")
 
 
@@ -52,7 +57,7 @@ class Stack:
     def _service(self, name: str, environment: dict[str, str]) -> Child:
         argv = (sys.executable, "-m", f"craftlog.{name}")
         if name != "gateway":
-            return Child(name, argv, _at_once, environment)
+            return Child(name, argv, _answers(name, environment["CRAFTLOG_NATS_URL"]), environment)
         listens = {"CRAFTLOG_HOST": self.host, "CRAFTLOG_PORT": str(self.port)}
         return Child(name, argv, _healthy(f"{self.url}/health"), {**environment, **listens})
 
@@ -76,9 +81,23 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-async def _at_once() -> bool:
-    """A service needs no probe: the gateway's health asks them all."""
-    return True
+def _answers(service: str, nats_url: str) -> Probe:
+    """Ask all services how they are, and wait for the answer of this one."""
+
+    async def ready() -> bool:
+        try:
+            async with nats.connected(nats_url) as client, asyncio.timeout(_ANSWER_PATIENCE):
+                inbox = client.new_inbox()
+                answers = await client.subscribe(inbox)
+                await client.publish(HEALTH, reply=inbox)
+                async for answer in answers.messages:
+                    if ServiceHealth.model_validate_json(answer.data).service == service:
+                        return True
+        except (OSError, NatsError, TimeoutError):
+            pass  # not yet
+        return False
+
+    return ready
 
 
 def _healthy(url: str) -> Probe:

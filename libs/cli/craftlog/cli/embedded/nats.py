@@ -1,8 +1,11 @@
 """The log: a nats-server of the wheel, with JetStream on file and an fsync before every acknowledgement."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import nats
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from craftlog.cli.child import Child, program
@@ -30,18 +33,28 @@ def server(folder: Path, port: int) -> Child:
 
     async def ready() -> bool:
         try:
-            client = await nats.connect(url(port), connect_timeout=1, allow_reconnect=False, error_cb=_quiet)
+            async with connected(url(port)) as client:
+                await client.jetstream(timeout=1).account_info()
         except (OSError, NatsError, TimeoutError):
             return False
-        try:
-            await client.jetstream(timeout=1).account_info()
-        except (NatsError, TimeoutError):
-            return False
-        finally:
-            await client.close()
         return True
 
     return Child("nats", (program("nats-server"), "-c", str(config)), ready)
+
+
+@asynccontextmanager
+async def connected(address: str) -> AsyncIterator[Client]:
+    """Give a connection for one question; it never waits for a server that is not there.
+
+    Raises:
+        OSError: nobody listens there.
+        nats.errors.Error: whoever listens is no NATS server, or refuses us.
+    """
+    client = await nats.connect(address, connect_timeout=1, allow_reconnect=False, error_cb=_quiet)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 def _quoted(path: Path) -> str:

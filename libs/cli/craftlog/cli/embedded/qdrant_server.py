@@ -159,7 +159,7 @@ def _description(collection: Collection) -> shapes.Json:
             "optimizer_config": {"default_segment_number": 0, "flush_interval_sec": int(FLUSH_EVERY)},
         },
         "payload_schema": {
-            name: {"data_type": index.data_type.name.lower(), "points": index.points}
+            name: {"data_type": shapes.field_type(index.data_type), "points": index.points}
             for name, index in info.payload_schema.items()
         },
     }

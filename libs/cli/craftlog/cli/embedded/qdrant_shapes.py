@@ -58,6 +58,11 @@ def field_schema(document: Any) -> edge.PayloadSchemaType | edge.KeywordIndexPar
     return _FIELD_TYPES[document]
 
 
+def field_type(schema: edge.PayloadSchemaType) -> str:
+    """Return the name of an index's type."""
+    return next(name for name, known in _FIELD_TYPES.items() if known == schema)
+
+
 def points(documents: Any) -> list[edge.Point]:
     """Return the points of an upsert."""
     return [_point(document, f"points[{index}]") for index, document in enumerate(_listed(documents, "points"))]
