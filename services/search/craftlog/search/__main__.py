@@ -1,0 +1,5 @@
+"""Runs the search service."""
+
+from craftlog.search.app import main
+
+main()

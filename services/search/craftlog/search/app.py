@@ -1,0 +1,68 @@
+"""Puts the search service together: the one place that reads the environment and builds clients."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+from nats.js.errors import APIError, NotFoundError
+from qdrant_client import AsyncQdrantClient
+
+from craftlog.contracts.subjects import STREAM, Kind, ask
+from craftlog.llm.embeddings import OfflineEmbedder
+from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.log import CONNECTION_ERRORS, Log, patiently
+from craftlog.runtime.projector import Projector
+from craftlog.runtime.service import Running, broker, run
+from craftlog.runtime.settings import Settings
+from craftlog.runtime.telemetry import configure
+from craftlog.search.handlers import Answers
+from craftlog.search.projection import project
+from craftlog.search.store import SkillIndex
+
+_SERVICE: Final = "search"
+_DURABLE: Final = "search-tree"
+_QDRANT_TIMEOUT: Final = 5
+
+
+def main() -> None:
+    """Run until a signal ends it."""
+    settings = Settings()
+    configure(_SERVICE, settings)
+    nats = broker(settings, _SERVICE)
+    embedder = OfflineEmbedder()
+
+    @asynccontextmanager
+    async def start(log: Log) -> AsyncIterator[Running]:
+        client = AsyncQdrantClient(url=settings.qdrant_url, timeout=_QDRANT_TIMEOUT, check_compatibility=False)
+        index = SkillIndex(client, embedder)
+        nats.subscriber(ask(_SERVICE, "experience"), queue=_SERVICE)(Answers(index, embedder).experience)
+        try:
+            yield Running(
+                projectors=[Projector(log, index, durable=_DURABLE, kind=Kind.TREE, project=project)],
+                background=[partial(patiently, partial(prepare, log, index))],
+                probes={"qdrant": index.exists},
+            )
+        finally:
+            await client.close()
+
+    run(_SERVICE, nats, start)
+
+
+async def prepare(log: Log, index: SkillIndex) -> None:
+    """Make the index where there is none, and have it filled from the first event on.
+
+    An index is new after another model was chosen, or after Qdrant was lost. The projector waits until it exists,
+    which is why the consumer is forgotten first.
+
+    Raises:
+        UnavailableError: Qdrant or the log cannot be reached.
+    """
+    if not await index.exists():
+        try:
+            await log.jetstream.delete_consumer(STREAM, _DURABLE)
+        except NotFoundError:
+            pass  # nothing was ever consumed
+        except (APIError, *CONNECTION_ERRORS) as error:
+            raise UnavailableError(f"consumer {_DURABLE} cannot be forgotten: {error}") from error
+    await index.prepare()
