@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, cast
+from uuid import uuid4
 
 from craftlog.contracts import events as e
 from craftlog.contracts.envelope import Recorded, event_id
@@ -86,6 +87,11 @@ def example(kind: type[E], **changes: Any) -> E:
     """Return the example of an event, with other values in some of its fields."""
     assert changes.keys() <= kind.model_fields.keys(), f"{kind.__name__} has no {changes.keys() - kind.model_fields}"
     return kind(**{**dict(cast("E", EXAMPLES[kind])), **changes})
+
+
+def fresh(kind: Kind) -> Address:
+    """Return the address of an aggregate that no other test has."""
+    return Address(kind, PROJECT, str(uuid4()))
 
 
 def recorded(address: Address, version: int, event: e.Event | None, seq: int | None = None) -> Recorded:

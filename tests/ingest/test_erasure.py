@@ -1,0 +1,213 @@
+"""What was deleted is gone from the log's files, the read models and the bucket, whoever was killed on the way."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+from operator import attrgetter
+from typing import Any
+
+import pytest
+
+from craftlog.contracts.events import (
+    ArtifactStored,
+    DiskCreated,
+    DiskDeleted,
+    MessageAppended,
+    SessionCreated,
+    SessionDeleted,
+)
+from craftlog.contracts.messages import Part
+from craftlog.contracts.readmodels import DISKS, SESSIONS
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.ingest.handlers import Eraser
+from craftlog.ingest.store import Erasures
+from craftlog.runtime.errors import RefusedError, UnavailableError
+from craftlog.runtime.objects import Objects, key_of, prefix_of
+from craftlog.testing.examples import example, fresh
+from craftlog.testing.waiting import until
+
+SECRET = "the-word-that-must-not-stay"  # noqa: S105 - a marker to look for
+
+
+def whispered(most: int) -> list[MessageAppended]:
+    return [
+        example(MessageAppended, position=position, parts=(Part(type="text", text=f"{SECRET} {position}"),))
+        for position in range(1, most + 1)
+    ]
+
+
+async def whisper(world, messages: int = 5) -> Address:
+    """Store a session with a secret in every place that can hold one."""
+    session = fresh(Kind.SESSION)
+    await world.append(session, SessionCreated(configs={"told": SECRET}), *whispered(messages))
+    for name in ("a", "b"):
+        await world.objects.put(key_of(session, name), SECRET.encode(), len(SECRET), "text/plain")
+    return session
+
+
+async def bucket(world, address: Address) -> list[str]:
+    where = {"bucket_name": world.objects.bucket, "prefix": prefix_of(address), "recursive": True}
+    found = await asyncio.to_thread(lambda: list(world.objects._client.list_objects(**where)))
+    return [str(one.object_name) for one in found]
+
+
+async def assert_nothing_is_left(world, address: Address) -> None:
+    assert [past.is_tombstone async for past in world.log.read(address)] == [True]
+    assert not world.stored_in_log(SECRET)
+    assert SECRET not in await world.stored_in_mongo()
+    assert await bucket(world, address) == []
+
+
+class TestErasure:
+    async def test_a_deleted_session_is_nowhere(self, world, ingest):
+        async with ingest() as parts:
+            session = await whisper(world)
+            await until(lambda: world.head(SESSIONS, session, messages=5))
+            assert world.stored_in_log(SECRET)
+            assert SECRET in await world.stored_in_mongo()
+            assert len(await bucket(world, session)) == 2
+            await world.append(session, SessionDeleted())
+            head = await until(lambda: world.head(SESSIONS, session, erased=True))
+            await parts.probes["erasure"]()
+        await assert_nothing_is_left(world, session)
+        assert head.keys() == {"_id", "project", "version", "seq", "deleted", "erased"}
+
+    async def test_it_is_enough_that_ingest_runs_later(self, world, ingest):
+        session = await whisper(world)
+        await world.append(session, SessionDeleted())
+        async with ingest():
+            await until(lambda: world.head(SESSIONS, session, erased=True))
+        await assert_nothing_is_left(world, session)
+
+    async def test_a_deleted_disk_is_nowhere(self, world, ingest):
+        disk = fresh(Kind.DISK)
+        async with ingest():
+            await world.append(disk, DiskCreated(), example(ArtifactStored, meta={"told": SECRET}))
+            await world.objects.put(key_of(disk, "a"), SECRET.encode(), len(SECRET), "text/plain")
+            await until(lambda: world.head(DISKS, disk, version=2))
+            await world.append(disk, DiskDeleted())
+            await until(lambda: world.head(DISKS, disk, erased=True))
+        await assert_nothing_is_left(world, disk)
+
+    async def test_its_neighbours_keep_everything(self, world, ingest):
+        doomed, kept = await whisper(world), await whisper(world)
+        await world.append(doomed, SessionDeleted())
+        async with ingest():
+            await until(lambda: world.head(SESSIONS, doomed, erased=True))
+            head = await until(lambda: world.head(SESSIONS, kept, messages=5))
+        assert not head["deleted"]
+        assert [past.version async for past in world.log.read(kept)] == [1, 2, 3, 4, 5, 6]
+        assert len(await bucket(world, kept)) == 2
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL: nothing in the eraser may answer it."""
+
+
+def deadly(step: Callable[..., Any], after: int) -> Callable[..., Any]:
+    """The same step, but whoever takes it more often than that is dead."""
+    taken = count(1)
+
+    async def take(*args: Any) -> Any:
+        if next(taken) > after:
+            raise KilledError
+        return await step(*args)
+
+    return take
+
+
+class TestKilled:
+    @pytest.mark.parametrize(
+        ("owner", "step", "after"),
+        [
+            ("log.jetstream", "delete_msg", 0),
+            ("log.jetstream", "delete_msg", 3),
+            ("objects", "delete_prefix", 0),
+            ("erasures", "done", 0),
+        ],
+    )
+    async def test_between_two_steps_the_next_one_finishes(self, world, ingest, monkeypatch, owner, step, after):
+        session = await whisper(world)
+        await world.append(session, SessionDeleted())
+        async with ingest(erasing=False):
+            await until(lambda: world.head(SESSIONS, session, erased=False))
+        world.erasures = Erasures(world.database)
+        whose = attrgetter(owner)(world)
+        with monkeypatch.context() as patch:
+            patch.setattr(whose, step, deadly(getattr(whose, step), after))
+            with pytest.raises(KilledError):
+                await Eraser(world.log, world.erasures, world.objects).run()
+        assert not await world.head(SESSIONS, session, erased=True)
+        async with ingest():
+            await until(lambda: world.head(SESSIONS, session, erased=True))
+        await assert_nothing_is_left(world, session)
+
+    async def test_in_the_middle_of_a_long_session_the_next_process_finishes(self, world):
+        session = await whisper(world, messages=400)
+        await world.append(session, SessionDeleted())
+        async with ingest_process(world) as process:
+            await until(lambda: fewer_than(world, session, 350))
+            process.kill()
+            await process.wait()
+        assert await fewer_than(world, session, 350)
+        assert not await fewer_than(world, session, 2), "it was faster than the kill"
+        async with ingest_process(world):
+            await until(lambda: world.head(SESSIONS, session, erased=True))
+        await assert_nothing_is_left(world, session)
+
+
+async def fewer_than(world, address: Address, most: int) -> bool:
+    return len([past async for past in world.log.read(address)]) < most
+
+
+@asynccontextmanager
+async def ingest_process(world) -> AsyncIterator[asyncio.subprocess.Process]:
+    settings = world.settings.model_dump() | {"s3_secret_key": world.settings.s3_secret_key.get_secret_value()}
+    env = {f"CRAFTLOG_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "craftlog.ingest", env=os.environ | env)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            assert await process.wait() == 0
+
+
+class TestClosedDoors:
+    @pytest.mark.parametrize("refusal", [UnavailableError("S3 is down"), RefusedError("S3 says no")])
+    async def test_a_bucket_that_is_down_holds_up_nothing_but_itself(self, world, ingest, monkeypatch, refusal):
+        doomed = await whisper(world)
+        await world.append(doomed, SessionDeleted())
+        with monkeypatch.context() as patch:
+            patch.setattr(Objects, "delete_prefix", AsyncRaise(refusal))
+            async with ingest() as parts:
+                await until(lambda: world.head(SESSIONS, doomed, deleted=True))
+                later = await whisper(world)
+                await until(lambda: world.head(SESSIONS, later, messages=5))
+                reason = await until(lambda: complaint(parts.probes["erasure"]))
+                assert reason == f"1 deleted are not erased yet: {refusal}"
+                patch.undo()
+                await until(lambda: world.head(SESSIONS, doomed, erased=True))
+                assert not await complaint(parts.probes["erasure"])
+        assert await bucket(world, doomed) == []
+
+
+class AsyncRaise:
+    """A method that always fails in the same way."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def __call__(self, *_: Any) -> None:
+        raise self.error
+
+
+async def complaint(probe: Callable[[], Any]) -> str:
+    try:
+        await probe()
+    except UnavailableError as error:
+        return str(error)
+    return ""
