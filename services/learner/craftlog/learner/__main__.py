@@ -1,0 +1,5 @@
+"""Runs the learner."""
+
+from craftlog.learner.app import main
+
+main()

@@ -1,0 +1,65 @@
+"""Composition root: the only place where the learner reads the environment and builds clients."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+from craftlog.contracts.readmodels import TREES
+from craftlog.contracts.subjects import Kind
+from craftlog.learner.decider import INITIAL, decide, evolve
+from craftlog.learner.handlers import Learner, Listener
+from craftlog.learner.projection import project
+from craftlog.learner.rules import RulesEngine
+from craftlog.learner.sessions import Sessions
+from craftlog.learner.store import DUE, INDEXES, Pupils, Trees
+from craftlog.runtime import telemetry
+from craftlog.runtime.desk import Desk, Rules
+from craftlog.runtime.lane import Lane
+from craftlog.runtime.log import Log, patiently
+from craftlog.runtime.mongo import MongoStore, connect, ensure_indexes, reach
+from craftlog.runtime.objects import Objects
+from craftlog.runtime.projector import Projector
+from craftlog.runtime.service import Running, broker, run
+from craftlog.runtime.settings import Settings
+from craftlog.runtime.work import Work
+
+
+class LearnerSettings(Settings):
+    """What the learner takes from the environment besides. ``learn_idle_seconds``: see ``handlers.Learner``."""
+
+    learn_idle_seconds: float = 30.0
+
+
+@asynccontextmanager
+async def start(settings: LearnerSettings, log: Log) -> AsyncIterator[Running]:
+    """Build what runs: the tree's projector, the two lanes that mark sessions due, and the work itself."""
+    database = connect(settings)
+    objects = Objects(settings)
+    await patiently(lambda: ensure_indexes(database, INDEXES))
+    pupils = Pupils(database)
+    desk = Desk(log, Rules(INITIAL, decide, evolve), Trees(database).snapshot)
+    idle = timedelta(seconds=settings.learn_idle_seconds)
+    learner = Learner(log, desk, pupils, Sessions(log, objects), RulesEngine(), idle=idle)
+    work = Work(database, DUE, learner.perform, kind=Kind.TREE)
+    await patiently(work.load)
+    listener = Listener(pupils, work)
+    yield Running(
+        projectors=[
+            Projector(log, MongoStore(database, TREES), durable="learner-tree", kind=Kind.TREE, project=project)
+        ],
+        lanes=[
+            Lane(log, "learner-session", Kind.SESSION, listener.on_session, listener.on_undecodable),
+            Lane(log, "learner-board", Kind.BOARD, listener.on_board, listener.on_undecodable),
+        ],
+        works=[work],
+        probes={"mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
+    )
+    database.client.close()
+
+
+def main() -> None:
+    """Run the learner until a signal ends it."""
+    settings = LearnerSettings()
+    telemetry.configure("learner", settings)
+    run("learner", broker(settings, "learner"), partial(start, settings))
