@@ -29,12 +29,6 @@ class MissingError(RequestRefusedError):
     status = 404
 
 
-class ClashError(RequestRefusedError):
-    """The request contradicts an earlier one with the same Idempotency-Key."""
-
-    status = 409
-
-
 class TooLargeError(RequestRefusedError):
     """More bytes than the door takes."""
 

@@ -1,0 +1,128 @@
+"""Composition root: the only place where the gateway reads the environment and builds clients."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+from nats.aio.client import Client
+from pydantic import Field, SecretStr
+from starlette.routing import Route
+
+from craftlog.gateway import (
+    answers,
+    routes_disk,
+    routes_health,
+    routes_message,
+    routes_session,
+    routes_space,
+    routes_task,
+    snapshots,
+)
+from craftlog.gateway.auth import DEFAULT_PROJECT, DEFAULT_TOKEN, Keys
+from craftlog.gateway.decider import disk, session, space
+from craftlog.gateway.handlers import Gateway
+from craftlog.gateway.heads import Heads
+from craftlog.gateway.health import Health
+from craftlog.gateway.reads import Reads
+from craftlog.gateway.tracing import Traced
+from craftlog.runtime import telemetry
+from craftlog.runtime.desk import Desk, Rules
+from craftlog.runtime.log import Log, patiently
+from craftlog.runtime.mongo import connect, reach
+from craftlog.runtime.objects import Objects
+from craftlog.runtime.settings import Settings
+
+PREFIX: Final = "/api/v1"
+
+
+class GatewaySettings(Settings):
+    """Where to listen, whom to let in, and whom to miss.
+
+    ``tokens`` are further API keys: project id by token, as JSON. ``expected_services`` is a list with commas; health
+    misses those of it that do not answer.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8029
+    api_token: SecretStr = SecretStr(DEFAULT_TOKEN)
+    tokens: dict[str, str] = Field(default_factory=dict)
+    expected_services: str = "ingest,observer,learner,search"
+
+
+def build(settings: GatewaySettings) -> FastAPI:
+    """Return the application; it connects when it starts."""
+    client = Client()
+    log = Log(client)
+    database, objects = connect(settings), Objects(settings)
+    heads = Heads(log, database)
+    gateway = Gateway(
+        log=log,
+        objects=objects,
+        heads=heads,
+        reads=Reads(database, objects),
+        sessions=Desk(
+            log,
+            Rules(session.INITIAL, session.decide, session.evolve),
+            snapshots.snapshot_of(heads, snapshots.session),
+        ),
+        disks=Desk(log, Rules(disk.INITIAL, disk.decide, disk.evolve), snapshots.snapshot_of(heads, snapshots.disk)),
+        spaces=Desk(
+            log, Rules(space.INITIAL, space.decide, space.evolve), snapshots.snapshot_of(heads, snapshots.space)
+        ),
+    )
+    health = Health(
+        log,
+        {"nats": log.prepare, "mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
+        [name for name in settings.expected_services.split(",") if name],
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await client.connect(
+            settings.nats_url,
+            name="craftlog-gateway",
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,  # type: ignore[arg-type] # nats-py says int, and sleeps for it
+            connect_timeout=2,
+        )
+        await patiently(log.prepare)
+        await heads.listen()
+        yield
+        await client.close()
+        database.client.close()
+
+    app = FastAPI(title="Craftlog", lifespan=lifespan, docs_url="/swagger", redoc_url=None)
+    app.state.keys = Keys({settings.api_token.get_secret_value(): DEFAULT_PROJECT, **settings.tokens})
+    app.state.gateway = gateway
+    app.state.health = health
+    _route(app)
+    answers.register(app)
+    app.add_middleware(Traced)
+    return app
+
+
+def _route(app: FastAPI) -> None:
+    # First in the list, and no route of FastAPI: most requests are this one.
+    app.router.routes.append(Route(f"{PREFIX}/session/{{session_id}}/messages", routes_message.store, methods=["POST"]))
+    for routes in (routes_session, routes_task, routes_message, routes_space, routes_disk):
+        app.include_router(routes.router, prefix=PREFIX)
+    app.include_router(routes_health.ping_router, prefix=PREFIX)
+    app.include_router(routes_health.router)
+
+
+def main() -> None:
+    """Serve until a signal ends it."""
+    settings = GatewaySettings()
+    telemetry.configure("gateway", settings)
+    uvicorn.run(
+        build(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )

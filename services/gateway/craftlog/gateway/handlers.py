@@ -1,0 +1,157 @@
+"""What a request wants becomes a command, and the command events."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, BinaryIO, Final
+from uuid import uuid4
+
+from craftlog.contracts.envelope import event_id
+from craftlog.contracts.messages import Asset
+from craftlog.contracts.readmodels import Document
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway.bodies import digest
+from craftlog.gateway.decider import disk, session, space
+from craftlog.gateway.decider.refusals import AbsentError
+from craftlog.gateway.errors import MissingError
+from craftlog.gateway.heads import Heads
+from craftlog.gateway.reads import Reads
+from craftlog.runtime.desk import Desk
+from craftlog.runtime.log import Log
+from craftlog.runtime.objects import Objects, key_of
+
+_CHUNK: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What the routes work with."""
+
+    log: Log
+    objects: Objects
+    heads: Heads
+    reads: Reads
+    sessions: Desk[session.Session, session.Command]
+    disks: Desk[disk.Disk, disk.Command]
+    spaces: Desk[space.Space, space.Command]
+
+    async def check(self, address: Address, field: str) -> None:
+        """Raise MissingError, naming the field, where the log holds no such aggregate, or its end."""
+        last = await self.log.last(address)
+        if last is None or last.is_tombstone:
+            raise MissingError(f"{field}: there is no {address.kind} {address.id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way to a disk. ``path`` is its directory."""
+
+    path: str
+    filename: str
+    file: BinaryIO
+    mime: str
+    meta: dict[str, Any]
+
+
+async def create_session(
+    gateway: Gateway, project: str, wanted: session.CreateSession, key: str | None
+) -> tuple[str, datetime]:
+    """Create a session, or find the one that the same key made; return its id and when it began.
+
+    Raises:
+        MissingError: there is no such space.
+        ReusedKeyError: the key made a session from another body.
+    """
+    if wanted.space_id:
+        await gateway.check(Address(Kind.SPACE, project, wanted.space_id), "space_id")
+    if key:
+        wanted = replace(wanted, request=digest(asdict(wanted)))
+    address = Address(Kind.SESSION, project, event_id(project, "POST /session", key) if key else str(uuid4()))
+    decided = await gateway.sessions.transact(address, [wanted], cause=address.id)
+    if not decided.recorded:
+        return address.id, (await gateway.heads.seen(address)).head["created_at"]
+    await gateway.heads.await_version(address, decided.position.version)
+    return address.id, decided.recorded[0].time
+
+
+async def connect_space(gateway: Gateway, address: Address, space_id: str) -> None:
+    """Connect a session to a space; raises MissingError or AbsentError where one of them is not there."""
+    await gateway.check(Address(Kind.SPACE, address.project, space_id), "space_id")
+    decided = await gateway.sessions.transact(address, [session.ConnectSpace(space_id)], cause=str(uuid4()))
+    await gateway.heads.await_version(address, decided.position.version)
+
+
+async def delete_session(gateway: Gateway, address: Address) -> None:
+    """End a session; raises AbsentError where there is none."""
+    decided = await gateway.sessions.transact(address, [session.DeleteSession()], cause=str(uuid4()))
+    await gateway.heads.await_version(address, decided.position.version)
+
+
+async def create_space(gateway: Gateway, project: str, configs: dict[str, Any] | None) -> tuple[str, datetime]:
+    """Create a space; return its id and when it began."""
+    address = Address(Kind.SPACE, project, str(uuid4()))
+    decided = await gateway.spaces.transact(address, [space.CreateSpace(configs)], cause=address.id)
+    await gateway.heads.await_version(address, decided.position.version)
+    return address.id, decided.recorded[0].time
+
+
+async def create_disk(gateway: Gateway, project: str) -> tuple[str, datetime]:
+    """Create a disk; return its id and when it began."""
+    address = Address(Kind.DISK, project, str(uuid4()))
+    decided = await gateway.disks.transact(address, [disk.CreateDisk()], cause=address.id)
+    await gateway.heads.await_version(address, decided.position.version)
+    return address.id, decided.recorded[0].time
+
+
+async def delete_disk(gateway: Gateway, address: Address) -> None:
+    """End a disk; raises AbsentError where there is none."""
+    decided = await gateway.disks.transact(address, [disk.DeleteDisk()], cause=str(uuid4()))
+    await gateway.heads.await_version(address, decided.position.version)
+
+
+async def store_artifact(gateway: Gateway, address: Address, wanted: Upload) -> Document:
+    """Put a file into the bucket, then on the disk; return it as the read model will have it.
+
+    Raises:
+        MissingError: there is no such disk.
+        AbsentError: it was deleted meanwhile; the bytes are gone again.
+    """
+    await gateway.check(address, "disk_id")
+    hashed, size = _hash(wanted.file)
+    key = key_of(address, hashed)
+    etag = await gateway.objects.put(key, wanted.file, size, wanted.mime)
+    asset = Asset(bucket=gateway.objects.bucket, s3_key=key, etag=etag, sha256=hashed, mime=wanted.mime, size_b=size)
+    command = disk.StoreArtifact(wanted.path, wanted.filename, asset, wanted.meta)
+    try:
+        decided = await gateway.disks.transact(address, [command], cause=str(uuid4()))
+    except AbsentError:
+        await gateway.objects.delete(key)
+        raise
+    when = decided.recorded[0].time
+    return {
+        "disk_id": address.id,
+        "path": wanted.path,
+        "filename": wanted.filename,
+        "asset": asset.model_dump(),
+        "meta": wanted.meta,
+        "created_at": when,
+        "updated_at": when,
+    }
+
+
+async def remove_artifact(gateway: Gateway, address: Address, place: disk.Place) -> None:
+    """Take a file off a disk; raises MissingError or AbsentError where one of them is not there."""
+    await gateway.heads.seen(address)
+    seen = await gateway.reads.artifact(address.id, *place) is not None
+    await gateway.disks.transact(address, [disk.RemoveArtifact(*place, seen=seen)], cause=str(uuid4()))
+
+
+def _hash(file: BinaryIO) -> tuple[str, int]:
+    """Return the SHA-256 in hex and the size in bytes of a file, and go back to its beginning."""
+    hashed, size = sha256(), 0
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        hashed.update(chunk)
+        size += len(chunk)
+    file.seek(0)
+    return hashed.hexdigest(), size

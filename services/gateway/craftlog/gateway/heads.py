@@ -1,0 +1,138 @@
+"""Reading your own writes: ask the log how far an aggregate is, and wait until its read model is there too."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from nats.aio.msg import Msg
+
+from craftlog.contracts.envelope import UndecodableError
+from craftlog.contracts.readmodels import BOARDS, DISKS, SESSIONS, SPACES, TREES, Document
+from craftlog.contracts.subjects import HEADS, Address, Kind
+from craftlog.gateway.errors import MissingError
+from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.log import Log
+from craftlog.runtime.mongo import Database, reach
+
+T = TypeVar("T")
+
+COLLECTIONS: Final = {
+    Kind.SESSION: SESSIONS,
+    Kind.DISK: DISKS,
+    Kind.SPACE: SPACES,
+    Kind.BOARD: BOARDS,
+    Kind.TREE: TREES,
+}
+READ_BUDGET: Final = 5.0
+CREATE_BUDGET: Final = 1.0
+_LOOK_EVERY: Final = 1.0
+_NEVER: Final = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A head that covers all that the log held when it was asked; ``stalled`` is set where it stands still earlier."""
+
+    head: Document
+    stalled: int | None = None
+
+
+class Heads:
+    """The heads of all read models, and the announcements of those who write them."""
+
+    def __init__(self, log: Log, database: Database) -> None:
+        self._log = log
+        self._database = database
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+
+    async def listen(self) -> None:
+        """Hear the announcements. Without them everything still works, a second later."""
+        await self._log.client.subscribe(HEADS, cb=self._on_announcement)
+
+    async def head(self, address: Address) -> Document | None:
+        """Return the head as it is now, None where there is none in this project.
+
+        Raises:
+            UnavailableError: MongoDB cannot be reached.
+        """
+        collection = self._database[COLLECTIONS[address.kind]]
+        found: Document | None = await reach(lambda: collection.find_one({"_id": address.id}))
+        return found if found and found.get("project") == address.project else None
+
+    async def seen(self, address: Address, budget: float = READ_BUDGET) -> Seen:
+        """Return the head once it has reached the log.
+
+        Raises:
+            MissingError: the log holds no such aggregate, or it was deleted.
+            UnavailableError: the read model did not get there within the budget (seconds).
+        """
+        seen = await self.seen_or_none(address, budget)
+        if seen is None:
+            raise MissingError(f"there is no {address.kind} {address.id}")
+        return seen
+
+    async def seen_or_none(self, address: Address, budget: float = READ_BUDGET) -> Seen | None:
+        """Return the head once it has reached the log, None where there is nothing to reach."""
+        try:
+            last = await self._log.last(address)
+        except UndecodableError:
+            # Nobody can fold it either: the projector is about to say so, if it has not.
+            return await self._reached(address, _NEVER, budget)
+        if last is None or last.is_tombstone:
+            return None
+        return await self._reached(address, last.version, budget)
+
+    async def await_version(self, address: Address, version: int) -> None:
+        """Wait a moment for a version to be visible; that it is not yet is no error."""
+        with suppress(UnavailableError):
+            await self._reached(address, version, CREATE_BUDGET)
+
+    async def until(self, address: Address, done: Callable[[Document | None], T | None], budget: float) -> T:
+        """Look at a head now, and whenever it may have moved, until ``done`` makes something of it.
+
+        Raises:
+            TimeoutError: it did not within the budget (seconds).
+            UnavailableError: MongoDB cannot be reached.
+        """
+        with self._announced(address) as moved:
+            async with asyncio.timeout(budget):
+                while (result := done(await self.head(address))) is None:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(moved.wait(), _LOOK_EVERY)
+                    moved.clear()
+                return result
+
+    async def _reached(self, address: Address, version: int, budget: float) -> Seen:
+        def reached(head: Document | None) -> Seen | None:
+            if head and head.get("version", 0) >= version:
+                return Seen(head)
+            return _stalled(address, head) if head and "stalled" in head else None
+
+        try:
+            return await self.until(address, reached, budget)
+        except TimeoutError as late:
+            raise UnavailableError(f"the read model of {address.kind} {address.id} is behind; ask again") from late
+
+    @contextmanager
+    def _announced(self, address: Address) -> Iterator[asyncio.Event]:
+        moved = asyncio.Event()
+        waiting = self._waiting.setdefault(address.head_subject, set())
+        waiting.add(moved)
+        try:
+            yield moved
+        finally:
+            waiting.discard(moved)
+            if not waiting:
+                self._waiting.pop(address.head_subject, None)
+
+    async def _on_announcement(self, message: Msg) -> None:
+        for moved in self._waiting.get(message.subject, ()):
+            moved.set()
+
+
+def _stalled(address: Address, head: Document) -> Seen:
+    if not head.get("version"):
+        raise UnavailableError(f"{address.kind} {address.id} cannot be read: {head['stalled']['reason']}")
+    return Seen(head, int(head["version"]))

@@ -1,0 +1,102 @@
+"""How all of Craftlog is: the services are asked, and what they say is summed up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from nats.aio.msg import Msg
+
+from craftlog.contracts.questions import ServiceHealth
+from craftlog.contracts.subjects import HEALTH
+from craftlog.gateway.fields import Json
+from craftlog.runtime.errors import RefusedError, UnavailableError
+from craftlog.runtime.log import CONNECTION_ERRORS, Log
+
+PATIENCE: Final = 0.5
+_PROBE_PATIENCE: Final = 1.0
+# Fewer events not yet applied are a moment's work.
+LAGGING: Final = 1000
+
+Probe = Callable[[], Awaitable[Any]]
+
+
+class Health:
+    """Ask who is there.
+
+    Args:
+        log: how the services are reached.
+        probes: what the gateway itself depends on; a probe raises UnavailableError where it does not answer.
+        expected: the services that should be there.
+    """
+
+    def __init__(self, log: Log, probes: Mapping[str, Probe], expected: Sequence[str]) -> None:
+        self._log = log
+        self._probes = probes
+        self.expected = expected
+
+    async def gathered(self) -> list[ServiceHealth]:
+        """Return what the gateway and every service that answers in time say."""
+        own, others = await asyncio.gather(self._own(), self._others())
+        return [own, *others]
+
+    async def _own(self) -> ServiceHealth:
+        answers = await asyncio.gather(*map(_probed, self._probes.values()))
+        return ServiceHealth(service="gateway", dependencies=dict(zip(self._probes, answers, strict=True)))
+
+    async def _others(self) -> list[ServiceHealth]:
+        said: dict[str, ServiceHealth] = {}
+        complete = asyncio.Event()
+
+        async def on_answer(message: Msg) -> None:
+            if message.data:  # an empty one says that nobody listens
+                one = ServiceHealth.model_validate_json(message.data)
+                said[one.service] = one
+            if not message.data or said.keys() >= set(self.expected):
+                complete.set()
+
+        client = self._log.client
+        inbox = client.new_inbox()
+        with suppress(*CONNECTION_ERRORS):  # then the probe of the log says so
+            subscription = await client.subscribe(inbox, cb=on_answer)
+            await client.publish(HEALTH, reply=inbox)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(complete.wait(), PATIENCE)
+            await subscription.unsubscribe()
+        return [said[name] for name in sorted(said)]
+
+
+async def _probed(probe: Probe) -> str | None:
+    try:
+        await asyncio.wait_for(probe(), _PROBE_PATIENCE)
+    except (UnavailableError, RefusedError, TimeoutError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
+def verdict(services: Sequence[ServiceHealth], expected: Sequence[str]) -> tuple[int, Json]:
+    """Return the HTTP status and the answer: 503 where something is down, else 200; ``degraded`` names the rest."""
+    there = {one.service for one in services}
+    down = [f"service {name} does not answer" for name in expected if name not in there]
+    degraded: list[str] = []
+    for one in services:
+        for name, wrong in one.dependencies.items():
+            if wrong is not None:
+                down.append(f"{one.service}: {name}: {wrong}")
+        for consumer in one.consumers:
+            if consumer.error is not None:
+                down.append(f"{one.service}: consumer {consumer.name}: {consumer.error}")
+            elif consumer.lag >= LAGGING:
+                degraded.append(f"{one.service}: consumer {consumer.name} is {consumer.lag} events behind")
+        degraded += [
+            f"{one.service}: {item.kind} {item.id} is stalled at version {item.version}: {item.reason}"
+            for item in one.stalled
+        ]
+    data = {
+        "down": down,
+        "degraded": degraded,
+        "services": {one.service: one.model_dump(mode="json", exclude={"service"}) for one in services},
+    }
+    if down:
+        return 503, {"code": 503, "msg": "; ".join(down), "error": "service_unavailable", "data": data}
+    return 200, {"code": 0, "msg": "degraded" if degraded else "ok", "data": data}

@@ -1,0 +1,60 @@
+"""The parameters that several routes take. An empty query parameter counts as absent."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator, BeforeValidator
+
+from craftlog.gateway.auth import project_of
+from craftlog.gateway.cursors import Page
+from craftlog.gateway.errors import InvalidError
+from craftlog.gateway.fields import an_id
+from craftlog.gateway.handlers import Gateway
+from craftlog.gateway.limits import has_lone_surrogate
+
+
+def or_default(default: Any) -> BeforeValidator:
+    """Return what makes an empty parameter the default."""
+    return BeforeValidator(lambda value: default if value == "" else value)
+
+
+def _storable(value: str | None) -> str | None:
+    if value and ("\0" in value or has_lone_surrogate(value)):
+        raise ValueError("must not hold NUL or a lone surrogate")
+    return value
+
+
+def _uuid(value: str) -> str:
+    try:
+        return an_id(value, "id")
+    except InvalidError as wrong:
+        raise ValueError("must be a UUID") from wrong
+
+
+def _gateway(request: Request) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+Wired = Annotated[Gateway, Depends(_gateway)]
+Project = Annotated[str, Depends(project_of)]
+Id = Annotated[str, AfterValidator(_uuid), Path()]
+OtherId = Annotated[str | None, or_default(None), AfterValidator(lambda value: value and _uuid(value)), Query()]
+Text = Annotated[str | None, or_default(None), AfterValidator(_storable), Query()]
+Limit = Annotated[int, or_default(20), Query(ge=1, le=200)]
+Off = Annotated[bool, or_default(default=False), Query()]
+On = Annotated[bool, or_default(default=True), Query()]
+
+
+def _page(*, limit: Limit = 20, cursor: Text = None, time_desc: Off = False) -> Page:
+    return Page(limit, cursor, time_desc)
+
+
+Wanted = Annotated[Page, Depends(_page)]
+
+
+def required(value: str | None, field: str) -> str:
+    """Return a parameter that has to be there, or raise InvalidError."""
+    if value is None:
+        raise InvalidError(field, "is missing")
+    return value

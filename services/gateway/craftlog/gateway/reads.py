@@ -1,0 +1,90 @@
+"""What the gateway asks of read models: queries that a MongoDB answers from an index."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from craftlog.contracts.messages import Part
+from craftlog.contracts.readmodels import ARTIFACTS, BLOCKS, LESSONS, MESSAGES, Document
+from craftlog.gateway.cursors import Page, after_time
+from craftlog.runtime.mongo import Database, reach
+from craftlog.runtime.objects import Objects
+
+PARTS: Final = TypeAdapter(tuple[Part, ...])
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Reads:
+    """The read models' children and lists. All methods raise UnavailableError where a store cannot be reached."""
+
+    def __init__(self, database: Database, objects: Objects) -> None:
+        self._database = database
+        self._objects = objects
+
+    async def heads(self, collection: str, project: str, page: Page, **filters: Any) -> list[Document]:
+        """Return heads in order of creation: one more than the page's limit, where there is one more.
+
+        Raises:
+            InvalidError: the cursor is none of ours.
+        """
+        order = -1 if page.time_desc else 1
+        # A head without a time stalled before it began.
+        query: Document = {"project": project, **filters, "created_at": {"$gte": _BEGINNING}}
+        if after := after_time(page.cursor):
+            time, last_id = after
+            beyond = "$lt" if page.time_desc else "$gt"
+            query["$or"] = [{"created_at": {beyond: time}}, {"created_at": time, "_id": {beyond: last_id}}]
+        return await self._find(collection, query, [("created_at", order), ("_id", order)], page.limit + 1)
+
+    async def messages(self, session_id: str, first: int, last: int) -> list[Document]:
+        """Return the messages at the positions first to last, both included, in order."""
+        if first > last:
+            return []
+        query = {"session_id": session_id, "position": {"$gte": first, "$lte": last}}
+        return await self._find(MESSAGES, query, [("position", 1)])
+
+    async def message(self, session_id: str, message_id: str) -> Document | None:
+        """Return a message by its id."""
+        found = await self._find(MESSAGES, {"message_id": message_id, "session_id": session_id})
+        return found[0] if found else None
+
+    async def parts(self, stored: Sequence[Document]) -> list[tuple[Part, ...]]:
+        """Return each message's parts, from the bucket where they are too large for the log.
+
+        Raises:
+            ObjectMissingError: the session is being erased.
+        """
+        return list(await asyncio.gather(*map(self._parts, stored)))
+
+    async def _parts(self, stored: Document) -> tuple[Part, ...]:
+        if reference := stored.get("parts_ref"):
+            return PARTS.validate_json(await self._objects.get(reference["key"]))
+        return PARTS.validate_python(stored["parts"])
+
+    async def artifact(self, disk_id: str, path: str, filename: str) -> Document | None:
+        """Return the file at a place."""
+        found = await self._find(ARTIFACTS, {"_id": f"{disk_id}:{path}{filename}"})
+        return found[0] if found else None
+
+    async def artifacts(self, disk_id: str) -> list[Document]:
+        """Return the files of a disk by path and name."""
+        return await self._find(ARTIFACTS, {"disk_id": disk_id}, [("path", 1), ("filename", 1)])
+
+    async def lessons(self, space_id: str, session_id: str) -> dict[str, Document]:
+        """Return the lessons that a space drew from a session, by task id."""
+        found = await self._find(LESSONS, {"space_id": space_id, "session_id": session_id})
+        return {lesson["task_id"]: lesson for lesson in found}
+
+    async def blocks(self, space_id: str, parent_id: str | None, kind: str | None) -> list[Document]:
+        """Return the blocks directly below a block, or those at the root, by type and place."""
+        query: Document = {"space_id": space_id, "parent_id": parent_id} | ({"type": kind} if kind else {})
+        return await self._find(BLOCKS, query, [("type", 1), ("sort", 1)])
+
+    async def _find(
+        self, collection: str, query: Document, order: Sequence[tuple[str, int]] = (), limit: int = 0
+    ) -> list[Document]:
+        cursor = self._database[collection].find(query).limit(limit)
+        return await reach(lambda: (cursor.sort(list(order)) if order else cursor).to_list(None))

@@ -1,0 +1,118 @@
+"""Messages: in and out in the client's dialect, in order, each at its position for ever."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from craftlog.contracts.messages import Part
+from craftlog.contracts.readmodels import Document
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway import wire
+from craftlog.gateway.answers import answer
+from craftlog.gateway.appending import append, append_once
+from craftlog.gateway.auth import project_of
+from craftlog.gateway.bodies import idempotency_key, raw_body
+from craftlog.gateway.cursors import after_number, encode
+from craftlog.gateway.dialects import openai
+from craftlog.gateway.errors import InvalidError, MissingError
+from craftlog.gateway.fields import Json, an_id, an_object
+from craftlog.gateway.handlers import Gateway
+from craftlog.gateway.limits import parse
+from craftlog.gateway.parameters import Id, Off, Project, Text, Wired, or_default
+from craftlog.runtime.objects import ObjectMissingError
+
+router = APIRouter(prefix="/session/{session_id}/messages", tags=["session"])
+
+Format = Annotated[Literal["openai", "acontext"], or_default("openai"), Query()]
+Count = Annotated[int, or_default(0), Query(ge=0, le=200)]
+_NO_STRATEGIES = (None, "null", "[]")
+
+
+async def store(request: Request) -> Response:
+    """Append a message: ``{format?, blob}`` in, the stored message out. The hot path, so it goes without FastAPI."""
+    gateway: Gateway = request.app.state.gateway
+    project = project_of(request)
+    body = await raw_body(request)
+    sent = an_object(parse(body), "body")
+    if (dialect := sent.get("format") or "openai") != "openai":
+        raise InvalidError("format", f"{dialect!r} is not supported yet; send openai")
+    message = openai.to_canonical(sent.get("blob"))
+    session = Address(Kind.SESSION, project, an_id(request.path_params["session_id"], "session_id"))
+    if key := idempotency_key(request):
+        stored = await append_once(gateway, session, message, key, sent)
+    else:
+        stored = await append(gateway, session, message, len(body))
+    return answer(wire.message(stored, message.parts), status=201)
+
+
+@router.get("")
+async def get(
+    *,
+    gateway: Wired,
+    project: Project,
+    session_id: Id,
+    limit: Count = 0,
+    cursor: Text = None,
+    time_desc: Off = False,
+    format: Format = "openai",  # noqa: A002 - the contract's name
+    edit_strategies: Text = None,
+) -> Response:
+    """Return messages from old to new: all, or with a ``limit`` the oldest or (``time_desc``) newest after a cursor."""
+    if edit_strategies not in _NO_STRATEGIES:
+        raise InvalidError("edit_strategies", "is not supported yet")
+    seen = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
+    first, last, more = _range(seen.head["messages"], limit, after_number(cursor), newest=time_desc)
+    stored = await gateway.reads.messages(session_id, first, last)
+    try:
+        parts = await gateway.reads.parts(stored)
+    except ObjectMissingError as erased:
+        raise MissingError(f"session_id: session {session_id} was just deleted") from erased
+    data = {
+        "items": await _items(gateway, stored, parts, format),
+        "ids": [message["message_id"] for message in stored],
+        "this_time_tokens": sum(map(wire.tokens, parts)),
+        "public_urls": {},
+        **more,
+    }
+    return answer(data, stalled=seen.stalled)
+
+
+async def _items(
+    gateway: Gateway, stored: Sequence[Document], parts: Sequence[Sequence[Part]], dialect: str
+) -> list[Json]:
+    both = list(zip(stored, parts, strict=True))
+    if dialect == "openai" or not both:
+        return [openai.from_canonical(message["role"], own, message["meta"]) for message, own in both]
+    board = await gateway.heads.head(Address(Kind.BOARD, stored[0]["project"], stored[0]["session_id"])) or {}
+    task_of = {position: task["id"] for task in board.get("tasks", ()) for position in task["positions"]}
+    through = board.get("through_position", 0)
+    return [
+        wire.message(
+            message,
+            own,
+            task_id=task_of.get(message["position"]),
+            status="success" if message["position"] <= through else "pending",
+        )
+        for message, own in both
+    ]
+
+
+def _range(messages: int, limit: int, after: int | None, *, newest: bool) -> tuple[int, int, Json]:
+    """Return the first and last position of a page, and ``{has_more, next_cursor?}``.
+
+    Without a limit it is all of them. With ``newest`` pages go from the end to the beginning; within a page messages
+    stand from old to new all the same.
+    """
+    if limit == 0:
+        return 1, messages, {"has_more": False}
+    if newest:
+        last = messages if after is None else min(after - 1, messages)
+        first = max(last - limit + 1, 1)
+        more, edge = first > 1, first
+    else:
+        first = 1 if after is None else max(after + 1, 1)
+        last = min(first + limit - 1, messages)
+        more, edge = last < messages, last
+    return first, last, {"has_more": True, "next_cursor": encode(edge)} if more else {"has_more": False}

@@ -1,0 +1,83 @@
+"""Sessions: begun, listed, connected, flushed, ended."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from craftlog.contracts.readmodels import SESSIONS, Document
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway import wire
+from craftlog.gateway.answers import answer
+from craftlog.gateway.bodies import idempotency_key, small_object
+from craftlog.gateway.cursors import listed
+from craftlog.gateway.decider.session import CreateSession
+from craftlog.gateway.fields import a_flag, an_id, an_object_or_none
+from craftlog.gateway.flushing import flush
+from craftlog.gateway.handlers import connect_space, create_session, delete_session
+from craftlog.gateway.parameters import Id, Off, OtherId, Project, Wanted, Wired
+
+router = APIRouter(prefix="/session", tags=["session"])
+
+
+@router.post("", status_code=201)
+async def create(request: Request, gateway: Wired, project: Project) -> Response:
+    """Begin a session: ``{configs?, disable_task_tracking?, space_id?}``."""
+    body = await small_object(request)
+    wanted = CreateSession(
+        configs=an_object_or_none(body.get("configs"), "configs"),
+        disable_task_tracking=a_flag(body.get("disable_task_tracking"), "disable_task_tracking"),
+        space_id=an_id(body["space_id"], "space_id") if body.get("space_id") not in (None, "") else None,
+    )
+    session_id, began = await create_session(gateway, project, wanted, idempotency_key(request))
+    created = {
+        "id": session_id,
+        "project_id": project,
+        "disable_task_tracking": wanted.disable_task_tracking,
+        "space_id": wanted.space_id,
+        "configs": wanted.configs,
+        "created_at": wire.at(began),
+        "updated_at": wire.at(began),
+    }
+    return answer(created, status=201)
+
+
+@router.get("")
+async def list_(
+    *, gateway: Wired, project: Project, page: Wanted, space_id: OtherId = None, not_connected: Off = False
+) -> Response:
+    """List sessions: all, those of a space, or with ``not_connected`` those without one."""
+    filters: Document = {"deleted": False}
+    if not_connected or space_id:
+        filters["space_id"] = None if not_connected else space_id
+    found = await gateway.reads.heads(SESSIONS, project, page, **filters)
+    heads, more = listed(found, page.limit, wire.place)
+    return answer({"items": [wire.session(head) for head in heads], **more})
+
+
+@router.get("/{session_id}/configs")
+async def get(gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Return a session."""
+    seen = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
+    return answer(wire.session(seen.head), stalled=seen.stalled)
+
+
+@router.delete("/{session_id}")
+async def delete(gateway: Wired, project: Project, session_id: Id) -> Response:
+    """End a session, for ever."""
+    await delete_session(gateway, Address(Kind.SESSION, project, session_id))
+    return answer()
+
+
+@router.post("/{session_id}/connect_to_space")
+async def connect(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Let a session teach a space: ``{space_id}``."""
+    body = await small_object(request)
+    space_id = an_id(body.get("space_id"), "space_id")
+    await connect_space(gateway, Address(Kind.SESSION, project, session_id), space_id)
+    return answer()
+
+
+@router.post("/{session_id}/flush")
+async def flush_(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Answer when every message is observed; after 25 seconds with a 503, and then ask again."""
+    wrong = await flush(gateway, Address(Kind.SESSION, project, session_id), request.receive)
+    return answer({"status": 500 if wrong else 200, "errmsg": wrong})
