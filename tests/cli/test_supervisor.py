@@ -76,6 +76,11 @@ def recorded(root: Path, name: str) -> tuple[int | None, int]:
     return child["pid"], child["restarts"]
 
 
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervising, "FIRST_DELAY", 0.01)
+
+
 class TestRestarts:
     async def test_a_child_that_dies_is_started_again(self, tmp_path: Path) -> None:
         async with Supervisor(tmp_path) as supervisor:

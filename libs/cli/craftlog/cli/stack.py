@@ -91,6 +91,8 @@ def _answers(service: str, nats_url: str) -> Probe:
                 answers = await client.subscribe(inbox)
                 await client.publish(HEALTH, reply=inbox)
                 async for answer in answers.messages:
+                    if not answer.data:  # the server's word that nobody listens
+                        return False
                     if ServiceHealth.model_validate_json(answer.data).service == service:
                         return True
         except (OSError, NatsError, TimeoutError):

@@ -47,10 +47,16 @@ async def connected(address: str) -> AsyncIterator[Client]:
     """Give a connection for one question; it never waits for a server that is not there.
 
     Raises:
-        OSError: nobody listens there.
-        nats.errors.Error: whoever listens is no NATS server, or refuses us.
+        OSError, nats.errors.Error: nobody listens there, or no NATS server, or it refuses us.
     """
-    client = await nats.connect(address, connect_timeout=1, allow_reconnect=False, error_cb=_quiet)
+    client = await nats.connect(
+        address,
+        connect_timeout=1,
+        allow_reconnect=False,
+        max_reconnect_attempts=1,  # these two count for the first connection, too: without them it takes two minutes
+        reconnect_time_wait=0,
+        error_cb=_quiet,
+    )
     try:
         yield client
     finally:
