@@ -27,6 +27,7 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _COPULA: Final = re.compile(r"\b(?:is|are|was|it's)[\s:]+$", re.IGNORECASE)
+_ARTICLE: Final = re.compile(r"\b(?:a|an|the|my|our|your|this|that|these|those)\s+$", re.IGNORECASE)
 _ACRONYMS: Final = frozenset(re.findall(r"\w+", "API CSV FAQ HTML HTTP ID IDS JSON OK PDF SQL TODO UI URL XML"))
 _FUNCTION_WORDS: Final = frozenset(
     re.findall(
@@ -52,7 +53,7 @@ class CaseValues:
         spans = _merged([*_pattern_spans(sentence), *self._literal_spans(sentence), *self._name_spans(sentence)])
         text, removed = sentence, 0
         for start, end in reversed(spans):
-            text, removed = _without_lead(text[:start]) + text[end:], removed + 1
+            text, removed = _joined(text[:start], text[end:]), removed + 1
         return _tidy(text), removed
 
     def _literal_spans(self, sentence: str) -> list[tuple[int, int]]:
@@ -144,9 +145,14 @@ def _pattern_spans(sentence: str) -> list[tuple[int, int]]:
     return [match.span() for match in _PATTERNS.finditer(sentence)]
 
 
-def _without_lead(text: str) -> str:
-    """Take away what would be left hanging before a value, or say in its place that there is one."""
-    return f"{text}known" if _COPULA.search(text) else _LEAD.sub("", text)
+def _joined(head: str, tail: str) -> str:
+    """Join what is left around a value, without what would be left hanging before it."""
+    if _COPULA.search(head):
+        return f"{head}…{tail}"
+    describes = re.match(r"\s+([a-z]+)", tail)
+    if describes and describes[1] not in _FUNCTION_WORDS and _ARTICLE.search(head):
+        return head + tail  # "a [red] car": the noun is still there
+    return _LEAD.sub("", head) + tail
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -162,4 +168,4 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 def _tidy(text: str) -> str:
     text = re.sub(r"\(\s*\)|\[\s*\]|\"\s*\"|'\s+'|“\s*”", "", text)
     text = re.sub(r"\s+([,.;:!?])", r"\1", re.sub(r"\s+", " ", text))
-    return re.sub(r"([,;:])(?=[,.;:!?])", "", text).strip(" ,;:-–")  # noqa: RUF001 - people type this dash
+    return re.sub(r"[,;:](?=[,.;:!?])|(?<=…)\.", "", text).strip(" ,;:-–")  # noqa: RUF001 - people type this dash

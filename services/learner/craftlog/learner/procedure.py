@@ -200,10 +200,7 @@ def _with(call: Call, sources: Sources) -> str:
     by_source: dict[str, list[str]] = {}
     for name, value in islice(call.arguments.items(), _MOST_ARGUMENTS):
         by_source.setdefault(sources.of(value, call), []).append(" ".join(words(name)))
-    clauses = [
-        f"the {_listed(names)} {source}" if source else f"fitting {_listed(names)}"
-        for source, names in by_source.items()
-    ]
+    clauses = [f"the {_listed(names)} {source or 'the case needs'}" for source, names in by_source.items()]
     return f" with {'; '.join(clauses)}" if clauses else ""
 
 

@@ -11,11 +11,11 @@ from craftlog.learner.case_values import CaseValues
 _OPENING: Final = 2
 _LONGEST_USE: Final = 300
 _LONGEST_PREFERENCES: Final = 500
-_SHORTEST: Final = 12
+_FEWEST_WORDS: Final = 3
 _SENTENCE: Final = re.compile(r"(?<=[.!?。!?])\s+|\n+\s*(?:[-*•]|\d+[.)])?\s*")
 _COURTESY: Final = re.compile(
-    r"(?:hi|hello|hey|dear|good (?:morning|day|evening)|thanks|thank you|sure|ok|okay|yes|no|alright|great|please)\b"
-    r"[^.?!,]{0,12}[,!.]\s*",
+    r"^(?:(?:hi|hello|hey|dear|good (?:morning|day|evening)|thanks|thank you|sure|ok|okay|yes|no|alright|great|please)"
+    r"\b[^.?!,]{0,12}[,!.]|(?:and|also|but|so|then)\b,?(?: please\b)?)\s*",
     re.IGNORECASE,
 )
 _ASKS_FOR_HELP: Final = re.compile(
@@ -24,8 +24,7 @@ _ASKS_FOR_HELP: Final = re.compile(
     re.IGNORECASE,
 )
 _LASTING: Final = re.compile(
-    r"\b(?:always|never|every time|whenever|from now on|in (?:the )?future|by default|usually|in general|generally|"
-    r"prefer\w*|remember)\b",
+    r"\b(?:always|never|every time|whenever|from now on|in (?:the )?future|by default|usually|in general|generally)\b",
     re.IGNORECASE,
 )
 
@@ -69,25 +68,30 @@ def _preferences(stated: Iterable[str], values: CaseValues) -> str:
     """Return the preferences that outlast the case: those without a value of it, or said to hold for good."""
     lasting = []
     for preference in stated:
-        text, removed = values.without(_plain(preference))
-        if len(text) >= _SHORTEST and (not removed or _LASTING.search(text)):
-            lasting.append(text if text.endswith((".", "!", "?")) else f"{text}.")
+        text, removed = values.without(_stripped(preference))
+        if _says_something(text) and (not removed or _LASTING.search(text)):
+            lasting.append(_sentence(text if text.endswith((".", "!", "?")) else f"{text}."))
     return _until(_LONGEST_PREFERENCES, lasting)
 
 
 def _general(text: str, values: CaseValues) -> list[str]:
     """Return the sentences of a text without courtesies and without the values of the case."""
-    kept = []
-    for sentence in _SENTENCE.split(_plain(text)):
-        said = _COURTESY.sub("", sentence.strip(), count=1) if _COURTESY.match(sentence.strip()) else sentence.strip()
-        general, _ = values.without(said)
-        if len(general) >= _SHORTEST and not _ASKS_FOR_HELP.fullmatch(general):
-            kept.append(general[0].upper() + general[1:])
+    general = (values.without(_stripped(sentence))[0] for sentence in _SENTENCE.split(text))
+    kept = [_sentence(one) for one in general if _says_something(one)]
     return list(dict.fromkeys(kept))
 
 
-def _plain(text: str) -> str:
-    return text.replace("’", "'")  # noqa: RUF001 - people type this apostrophe
+def _stripped(sentence: str) -> str:
+    """Return a sentence without the courtesy or the link to another that it begins with."""
+    return _COURTESY.sub("", sentence.replace("’", "'").strip(), count=1) if sentence else ""  # noqa: RUF001 - people type this apostrophe
+
+
+def _says_something(sentence: str) -> bool:
+    return len(sentence.split()) >= _FEWEST_WORDS and not _ASKS_FOR_HELP.fullmatch(sentence)
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _until(most: int, sentences: Sequence[str]) -> str:
