@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError
 
@@ -45,15 +46,21 @@ class Lane:
         self._undecodable = undecodable
         self._arrived: asyncio.Queue[Msg] = asyncio.Queue()
         self._inbox = self._client.new_inbox()
+        self._subscription: Subscription | None = None
         self._wanted = 0
         self._error: str | None = None
 
     async def run(self) -> None:
         """Consume until cancelled."""
-        await self.patiently(self._open)
-        async for batch in self._batches():
-            await self.patiently(lambda batch=batch: self._apply(batch))  # type: ignore[misc] # bound at once
-            await self._acknowledge(batch[-1])
+        try:
+            await self.patiently(self._open)
+            async for batch in self._batches():
+                await self.patiently(lambda batch=batch: self._apply(batch))  # type: ignore[misc] # bound at once
+                await self._acknowledge(batch[-1])
+        finally:
+            # Without interest in the inbox the server drops the open pull, so that a successor gets what follows.
+            if self._subscription and not self._client.is_closed:
+                await self._subscription.unsubscribe()
 
     async def health(self) -> ConsumerHealth:
         """Return how many events are not yet applied, and what stops the lane, if anything does."""
@@ -94,7 +101,7 @@ class Lane:
         try:
             await self._log.jetstream.add_consumer(STREAM, config)
             await self._log.jetstream.reset_consumer(STREAM, self.durable)
-            await self._client.subscribe(self._inbox, cb=self._on_message)
+            self._subscription = await self._client.subscribe(self._inbox, cb=self._on_message)
         except (APIError, *CONNECTION_ERRORS) as error:
             raise UnavailableError(f"consumer {self.durable}: {error or type(error).__name__}") from error
 
@@ -123,7 +130,9 @@ class Lane:
         await self._pull_or_wait()
         while True:
             try:
-                batch = [await asyncio.wait_for(self._arrived.get(), _PULL_EXPIRES + 1)]
+                # Not wait_for: up to Python 3.11 it can swallow a cancellation.
+                async with asyncio.timeout(_PULL_EXPIRES + 1):
+                    batch = [await self._arrived.get()]
             except TimeoutError:
                 await self._pull_or_wait()
                 continue

@@ -23,6 +23,7 @@ from craftlog.runtime.errors import ConflictError, UnavailableError
 OLDEST_SERVER: Final = (2, 15, 1)
 MOST_IN_BATCH: Final = 1000
 _TIMEOUT: Final = 5.0
+_RECONNECT_POLL: Final = 0.02
 _PAGE: Final = 512
 _ERASED_AT_ONCE: Final = 64
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
@@ -195,6 +196,7 @@ class Log:
 
     async def _publish(self, subject: str, encoded: Sequence[tuple[dict[str, str], bytes]], expected_seq: int) -> int:
         """Send one message plainly, several as one atomic batch (a batch of one costs ten times a plain publish)."""
+        await self._connected()
         batch = self.client._nuid.next().decode() if len(encoded) > 1 else None  # noqa: SLF001 - the client's own id maker
         answer: Msg | None = None
         try:
@@ -235,6 +237,7 @@ class Log:
 
     async def _stored(self, address: Address, after_seq: int) -> AsyncIterator[_Stored]:
         """Read an aggregate's messages in pages with JetStream's batched direct get (ADR-31)."""
+        await self._connected()
         inbox = self.client.new_inbox()
         try:
             subscription = await self.client.subscribe(inbox)
@@ -268,7 +271,16 @@ class Log:
             case status:
                 raise UnavailableError(f"the log does not answer reads: status {status}")
 
+    async def _connected(self) -> None:
+        """Wait while the client reconnects: what is sent meanwhile may be dropped without a word."""
+        for _ in range(int(_TIMEOUT / _RECONNECT_POLL)):
+            if self.client.is_connected:
+                return
+            await asyncio.sleep(_RECONNECT_POLL)
+        raise UnavailableError("the log cannot be reached: there is no connection to NATS")
+
     async def _ask(self, subject: str, request: dict[str, Any]) -> Msg:
+        await self._connected()
         try:
             return await self.client.request(subject, json.dumps(request).encode(), timeout=_TIMEOUT)
         except CONNECTION_ERRORS as error:

@@ -174,6 +174,8 @@ class Projector:
             if folded is None:
                 return
             await self._write([folded])
+            if address.id in self.stalled:
+                return
 
     async def _write(self, folded: Sequence[Folded]) -> None:
         if not folded:

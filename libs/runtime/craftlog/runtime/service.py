@@ -115,7 +115,8 @@ def _answer_health(service: str, nats_broker: NatsBroker, running: Running) -> N
 
 async def _probe(probe: Probe) -> str | None:
     try:
-        await asyncio.wait_for(probe(), timeout=1)
+        async with asyncio.timeout(1):
+            await probe()
     except (UnavailableError, TimeoutError) as error:
         return str(error) or type(error).__name__
     return None

@@ -4,6 +4,7 @@ import asyncio
 import heapq
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -116,10 +117,10 @@ class Work:
             while True:
                 self._start_what_is_due()
                 self._news.clear()
-                try:
-                    await asyncio.wait_for(self._news.wait(), self._nap())
-                except TimeoutError:
-                    continue
+                # Not wait_for: up to Python 3.11 it can swallow a cancellation.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._nap()):
+                        await self._news.wait()
         finally:
             for task in self._running.values():
                 task.cancel()
@@ -174,11 +175,11 @@ class Work:
             else:
                 self._again(item, replace(item, due_at=self._clock() + timedelta(seconds=1)))
         except UnavailableError as error:
-            self._again(item, self._later(item, str(error)))
+            await self._postpone(item, self._later(item, str(error)))
         except Exception as error:
             logger.exception("work_failed", kind=self._kind, key=item.key)
             later = self._later(item, repr(error))
-            self._again(item, later)
+            await self._postpone(item, later)
             if later.tries >= _SAME_ERROR_IS_POISON and item.error == later.error:
                 self.parked[item.key] = later
         finally:
@@ -231,6 +232,12 @@ class Work:
             )
         )
         self._stored_due[item.key] = item.due_at
+
+    async def _postpone(self, item: Item, later: Item) -> None:
+        # Where the lease cannot be given back it runs out by itself.
+        with suppress(UnavailableError):
+            await self._release(later)
+        self._again(item, later)
 
     def _again(self, item: Item, later: Item) -> None:
         if item.key in self._items:
