@@ -31,7 +31,7 @@ bench: setup
 	$(PY) -m tests.benchmarks
 
 lock:
-	uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	.venv/bin/uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header --prerelease if-necessary-or-explicit --quiet \
 		$(foreach p,$(PACKAGES),--no-emit-package craftlog-$(notdir $(p))) --output-file requirements.lock
 

@@ -216,8 +216,8 @@ class Log:
         except CONNECTION_ERRORS as error:
             raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
         reply = json.loads(answer.data) if answer else {}
-        if error := reply.get("error"):
-            raise _PublishError(error["code"], error.get("err_code", 0), error.get("description", ""))
+        if refusal := reply.get("error"):
+            raise _PublishError(refusal["code"], refusal.get("err_code", 0), refusal.get("description", ""))
         return int(reply["seq"])
 
     async def _stored_after_all(

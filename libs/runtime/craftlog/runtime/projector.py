@@ -164,7 +164,8 @@ class Projector:
             if len(events) == 1:
                 await self._stall(address, version, f"{events[0].type} at version {events[0].version}: {error!r}")
                 return None
-            return await self._fold_one_by_one(address, head, events)
+            await self._fold_one_by_one(address, head, events)
+            return None
         return Folded(address, version, events[-1].version, events[-1].seq, changes)
 
     async def _fold_one_by_one(self, address: Address, head: Document, events: Sequence[Recorded]) -> None:

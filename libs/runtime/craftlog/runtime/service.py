@@ -101,14 +101,13 @@ def _parts(running: Running) -> list[Callable[[], Coroutine[Any, Any, None]]]:
 def _answer_health(service: str, nats_broker: NatsBroker, running: Running) -> None:
     @nats_broker.subscriber(HEALTH)
     async def on_health() -> ServiceHealth:
+        stalling: list[Projector | Work] = [*running.projectors, *running.works]
         lanes = [*(projector.lane for projector in running.projectors), *running.lanes]
         consumers = await asyncio.gather(*(lane.health() for lane in lanes))
         return ServiceHealth(
             service=service,
             consumers=tuple(consumers),
-            stalled=tuple(
-                stalled for part in (*running.projectors, *running.works) for stalled in part.stalled.values()
-            ),
+            stalled=tuple(stalled for part in stalling for stalled in part.stalled.values()),
             dependencies={name: await _probe(probe) for name, probe in running.probes.items()},
         )
 
