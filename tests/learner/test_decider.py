@@ -85,6 +85,7 @@ class TestFileSop:
             ({"use_when": " "}, "use_when is empty"),
             ({"tool_sops": (), "preferences": " "}, "neither steps nor preferences"),
             ({"tool_sops": (ToolStep(tool_name=" ", action="Do it."),)}, "without a tool_name"),
+            ({"use_when": "x" * 20_000}, "20000 is the most"),
         ],
     )
     def test_what_nobody_could_use_is_refused_in_words(self, change: dict[str, object], words: str):

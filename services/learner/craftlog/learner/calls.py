@@ -8,7 +8,12 @@ from typing import Any, Final
 
 from craftlog.contracts.messages import Message, Part
 
-_ERROR: Final = re.compile(r"\s*(?:\W*\b(?:error|exception|traceback|failed|failure|invalid|denied)\b)", re.IGNORECASE)
+_ERROR: Final = re.compile(
+    r"\W*(?:(?:error|exception|traceback|failed|failure|invalid|denied|unable|cannot|could not)\b|http \W*[45]\d\d)",
+    re.IGNORECASE,
+)
+_MOST_READ: Final = 4000
+_HEAD: Final = 3000
 _NOTHING: Final = ("", "[]", "{}", "null", "none")
 _THINKING: Final = frozenset(
     {"think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflect", "scratchpad"}
@@ -75,14 +80,14 @@ def read(messages: Sequence[Message]) -> Conversation:
                 case "tool-result":
                     _answer(conversation.calls, part)
                 case "text" if spoken and part.text and part.text.strip():
-                    conversation.turns.append(Turn(message.role == "user", part.text.strip()))
+                    conversation.turns.append(Turn(message.role == "user", _readable(part.text.strip())))
     return conversation
 
 
 def words(name: str) -> list[str]:
     """Return the words in the name of a tool or an argument, in lower case: ``createUser_v2`` is create, user, v2."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", spaced) if word]
+    return [word.lower() for word in re.findall(r"[^\W_]+", spaced)]
 
 
 def parsed(text: str | None) -> Any:
@@ -94,30 +99,27 @@ def parsed(text: str | None) -> Any:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Yield every scalar in a JSON value."""
-    match value:
-        case dict():
-            for item in value.values():
-                yield from leaves(item)
-        case list():
-            for item in value:
-                yield from leaves(item)
-        case _:
-            yield value
+    """Yield every scalar in a JSON value, in its order."""
+    return (item for item in _every(value) if not isinstance(item, dict | list))
 
 
 def keys(value: Any) -> Iterator[str]:
     """Yield every key in a JSON value."""
-    match value:
-        case dict():
-            for key, item in value.items():
-                yield key
-                yield from keys(item)
-        case list():
-            for item in value:
-                yield from keys(item)
-        case _:
-            return
+    return (key for item in _every(value) if isinstance(item, dict) for key in item)
+
+
+def _every(value: Any) -> Iterator[Any]:
+    left = [value]  # a stack of its own: a result may be nested deeper than Python calls
+    while left:
+        item = left.pop()
+        yield item
+        if isinstance(item, dict | list):
+            left.extend(reversed(item.values() if isinstance(item, dict) else item))
+
+
+def _readable(text: str) -> str:
+    """Return all of a text, or beginning and end of one too long to be read in bounded time."""
+    return text if len(text) <= _MOST_READ else f"{text[:_HEAD]}\n{text[_HEAD - _MOST_READ :]}"
 
 
 def _call(part: Part, turn: int) -> Call:

@@ -1,7 +1,7 @@
 """Pure: tells what belongs to one case only (names, ids, numbers, dates, places) and takes it out of a sentence."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,12 +10,12 @@ from craftlog.learner.calls import Call, Conversation, keys, leaves, parsed, wor
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")  # noqa: RUF001 - people type this apostrophe
 _PATTERNS: Final = re.compile(
     r"""
-    \S+@\S+\.\w+ | \b(?:https?://|www\.)\S+ | (?<!\w)[~.]?/[\w.-]+(?:/[\w.-]+)+
+    (?<![^\s@])[^\s@]+@[^\s@]+\.\w+ | \b(?:https?://|www\.)\S*[\w/] | (?<!\w)[~.]?(?:/[\w.-]*[\w-])+
     | [$€£¥]\s?\d(?:[\d.,]*\d)?
     | \b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*\.?\s+\d{1,2}(?:st|nd|rd|th)?\b(?:,?\s+\d{4})?
     | \b\d{1,2}(?:st|nd|rd|th)?\s+(?:of\s+)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b
     | \b\d{1,2}(?::\d{2})?\s?[ap]\.?m\b(?-i:\s+[A-Z]{2,4}\b)?
-    | [\w#$€£-]*\d[\w.,:/%+-]*(?<![.,:])
+    | (?<![\w#$€£-])[\w#$€£-]*?\d[\w.,:/%+-]*(?<![.,:])
     | \b(?:(?:next|this|last|on)\s+)?(?:mon|tues|wednes|thurs|fri|satur|sun)day\b
     | \b(?:january|february|april|june|july|august|september|october|november|december)\b
     """,
@@ -27,6 +27,7 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _COPULA: Final = re.compile(r"\b(?:is|are|was|it's)[\s:]+$", re.IGNORECASE)
+_NEAR: Final = 8
 _ARTICLE: Final = re.compile(r"\b(?:a|an|the|my|our|your|this|that|these|those)\s+$", re.IGNORECASE)
 _ACRONYMS: Final = frozenset(re.findall(r"\w+", "API CSV FAQ HTML HTTP ID IDS JSON OK PDF SQL TODO UI URL XML"))
 _FUNCTION_WORDS: Final = frozenset(
@@ -42,9 +43,13 @@ _FUNCTION_WORDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CaseValues:
-    """The values of one case, normalised; ``names`` are words that are written with a capital for no other reason."""
+    """The values of one case.
 
-    values: frozenset[str]
+    ``phrases`` are their words, by the first one and the longest first; ``names`` are words that are written with a
+    capital for no other reason.
+    """
+
+    phrases: Mapping[str, Sequence[tuple[str, ...]]]
     names: frozenset[str]
     vocabulary: frozenset[str]
 
@@ -57,14 +62,13 @@ class CaseValues:
         return _tidy(text), removed
 
     def _literal_spans(self, sentence: str) -> list[tuple[int, int]]:
-        tokens = [(match.start(), match.end()) for match in re.finditer(r"[^\W_]+", sentence)]
-        longest = max((value.count(" ") + 1 for value in self.values), default=0)
+        tokens = list(re.finditer(r"[^\W_]+", sentence))
+        spoken = [token.group().casefold() for token in tokens]
         spans = []
-        for first in range(len(tokens)):
-            for last in range(min(first + longest, len(tokens)), first, -1):
-                start, end = tokens[first][0], tokens[last - 1][1]
-                if normal(sentence[start:end]) in self.values:
-                    spans.append((start, end))
+        for first, word in enumerate(spoken):
+            for phrase in self.phrases.get(word, ()):
+                if tuple(spoken[first : first + len(phrase)]) == phrase:
+                    spans.append((tokens[first].start(), tokens[first + len(phrase) - 1].end()))
                     break
         return spans
 
@@ -79,7 +83,12 @@ class CaseValues:
 
     def _is_name(self, word: str) -> bool:
         is_i = word == "I" or word.startswith(("I'", "I’"))  # noqa: RUF001 - see above
-        return word[0].isupper() and not is_i and word.upper() not in _ACRONYMS and word.lower() not in self.vocabulary
+        return (
+            any(sign.isupper() for sign in word)
+            and not is_i
+            and word.upper() not in _ACRONYMS
+            and word.lower() not in self.vocabulary
+        )
 
     def _is_code(self, word: str) -> bool:
         return len(word) > 1 and word.isupper() and self._is_name(word)
@@ -97,12 +106,19 @@ def of(conversation: Conversation) -> CaseValues:
     values = {value for value in given | found if _is_telling(value) and value not in vocabulary}
     ordinary = {word for turn in conversation.turns for word in re.findall(r"\b[^\W\d_A-Z]+\b", turn.text)}
     names = {word for text in conversation.user_texts for word in _names(text)} - vocabulary - ordinary
-    return CaseValues(frozenset(values), frozenset(names), frozenset(vocabulary))
+    return CaseValues(_by_first_word(values), frozenset(names), frozenset(vocabulary))
 
 
 def normal(value: Any) -> str:
     """Return a value as it is compared: lower case, one space between words, no other signs."""
     return " ".join(re.findall(r"[^\W_]+", str(value).casefold()))
+
+
+def _by_first_word(values: Iterable[str]) -> Mapping[str, Sequence[tuple[str, ...]]]:
+    phrases: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted((tuple(value.split()) for value in values), key=len, reverse=True):
+        phrases.setdefault(phrase[0], []).append(phrase)
+    return phrases
 
 
 def _vocabulary(calls: Iterable[Call]) -> set[str]:
@@ -138,7 +154,8 @@ def _names(text: str) -> Iterable[str]:
 
 
 def _starts_sentence(text: str, at: int) -> bool:
-    return not re.search(r"[\w,;)\]]\W*$", text[:at]) or bool(re.search(r"[.!?:\n]\W*$", text[:at]))
+    before = text[max(0, at - _NEAR) : at].rstrip(" \t\"'“‘([*_>#-")  # noqa: RUF001 - people type these quotes
+    return not before or before[-1] in ".!?:…\n"
 
 
 def _pattern_spans(sentence: str) -> list[tuple[int, int]]:

@@ -8,6 +8,8 @@ from typing import Final, assert_never
 from craftlog.contracts.envelope import event_id
 from craftlog.contracts.events import Event, LessonSkipped, PageAdded, Provenance, SessionForgotten, SopFiled, ToolStep
 
+LONGEST_SKILL: Final = 20_000
+
 
 class RejectedError(Exception):
     """The lesson cannot be filed as it was proposed; the text says why, in words for whoever proposed it."""
@@ -149,6 +151,9 @@ def _check(command: FileSop) -> None:
         raise RejectedError("the skill has neither steps nor preferences")
     if any(not step.tool_name.strip() for step in command.tool_sops):
         raise RejectedError("tool_sops has a step without a tool_name")
+    texts = [command.use_when, command.preferences, *(step.tool_name + step.action for step in command.tool_sops)]
+    if (size := sum(map(len, texts))) > LONGEST_SKILL:
+        raise RejectedError(f"the skill has {size} characters, and {LONGEST_SKILL} is the most that anybody reads")
 
 
 def _forget(state: State, session_id: str) -> SessionForgotten:

@@ -16,6 +16,7 @@ _LONGEST_TITLE: Final = 3
 _MOST_ARGUMENTS: Final = 12
 _MOST_LEAVES: Final = 50
 _MOST_SOURCES: Final = 3
+_MOST_TEXT: Final = 100_000
 _SHORTEST_TRACE: Final = 3
 _LOOKING: Final = frozenset(
     re.findall(
@@ -132,7 +133,8 @@ class Sources:
 
     def agreed(self, call: Call) -> bool:
         """Tell whether the user said yes to a question right before the call."""
-        *_, question, answer = (Turn(by_user=True, text=""), *self._conversation.turns[: call.turn])[-2:]
+        nothing = Turn(by_user=True, text="")
+        question, answer = [nothing, nothing, *self._conversation.turns[: call.turn]][-2:]
         return (
             not question.by_user
             and bool(_ASKS.search(question.text))
@@ -157,8 +159,7 @@ class Sources:
 def _contents(call: Call) -> frozenset[str]:
     result = parsed(call.result)
     if isinstance(result, str):
-        tokens = re.findall(r"[\w@.+-]*\w", result)
-        return frozenset(normal(token) for token in tokens)
+        return frozenset(normal(token) for token in result[:_MOST_TEXT].split())
     return frozenset(normal(item) for item in [*leaves(result), *keys(result)])
 
 

@@ -1,5 +1,6 @@
-"""Pure: the engine that needs no model. It reads structure, and the same task always teaches it the same."""
+"""The engine that needs no model. It reads structure, and the same task always teaches it the same."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -9,13 +10,16 @@ from craftlog.learner.agent import Lesson, Skip, Sop, TaskToLearn
 from craftlog.learner.case_values import CaseValues
 
 _OPENING: Final = 2
+_CONTENT_WORD: Final = 4
 _LONGEST_USE: Final = 300
+_LONGEST_SENTENCE: Final = 500
+_MOST_SENTENCES: Final = 20
 _LONGEST_PREFERENCES: Final = 500
 _FEWEST_WORDS: Final = 3
 _SENTENCE: Final = re.compile(r"(?<=[.!?。!?])\s+|\n+\s*(?:[-*•]|\d+[.)])?\s*")
 _COURTESY: Final = re.compile(
     r"^(?:(?:hi|hello|hey|dear|good (?:morning|day|evening)|thanks|thank you|sure|ok|okay|yes|no|alright|great|please)"
-    r"\b[^.?!,]{0,12}[,!.]|(?:and|also|but|so|then)\b,?(?: please\b)?)\s*",
+    r"\b[^.?!,]{0,12}[,!.]|(?:(?:and|also|but|so|then)\b,? ?)?(?:please\b)?)\s*",
     re.IGNORECASE,
 )
 _ASKS_FOR_HELP: Final = re.compile(
@@ -35,8 +39,8 @@ class RulesEngine:
     engine: Final = "rules"
 
     async def distil(self, task: TaskToLearn) -> Lesson:
-        """Return the lesson of a task. Nothing is asked, so nothing can fail."""
-        return distil(task)
+        """Return the lesson of a task, read in a thread: a large one takes a while."""
+        return await asyncio.to_thread(distil, task)
 
 
 def distil(task: TaskToLearn) -> Lesson:
@@ -59,9 +63,15 @@ def distil(task: TaskToLearn) -> Lesson:
 
 
 def _use_when(description: str, user_texts: Sequence[str], values: CaseValues) -> str:
-    """Return what the user wanted: the words a task begins with, since a search is made at the same point."""
+    """Return what the user wanted: the words a task begins with, since a search is made at the same point.
+
+    A task that the agent planned has a description of its own, which comes first: the user may only have said yes.
+    """
     opening = _general(" \n".join(user_texts[:_OPENING]), values)
-    return _until(_LONGEST_USE, opening or _general(description, values))
+    described = _general(description, values)
+    said, wanted = _content(opening), _content(described)
+    planned = len(wanted & said) * 2 < len(wanted)
+    return _until(_LONGEST_USE, [*described, *opening] if planned or not opening else opening)
 
 
 def _preferences(stated: Iterable[str], values: CaseValues) -> str:
@@ -70,20 +80,24 @@ def _preferences(stated: Iterable[str], values: CaseValues) -> str:
     for preference in stated:
         text, removed = values.without(_stripped(preference))
         if _says_something(text) and (not removed or _LASTING.search(text)):
-            lasting.append(_sentence(text if text.endswith((".", "!", "?")) else f"{text}."))
+            lasting.append(_sentence(text))
     return _until(_LONGEST_PREFERENCES, lasting)
 
 
 def _general(text: str, values: CaseValues) -> list[str]:
     """Return the sentences of a text without courtesies and without the values of the case."""
-    general = (values.without(_stripped(sentence))[0] for sentence in _SENTENCE.split(text))
+    general = (values.without(_stripped(sentence))[0] for sentence in _SENTENCE.split(text, _MOST_SENTENCES))
     kept = [_sentence(one) for one in general if _says_something(one)]
     return list(dict.fromkeys(kept))
 
 
 def _stripped(sentence: str) -> str:
     """Return a sentence without the courtesy or the link to another that it begins with."""
-    return _COURTESY.sub("", sentence.replace("’", "'").strip(), count=1) if sentence else ""  # noqa: RUF001 - people type this apostrophe
+    return _COURTESY.sub("", sentence[:_LONGEST_SENTENCE].replace("’", "'").strip(), count=1) if sentence else ""  # noqa: RUF001 - people type this apostrophe
+
+
+def _content(sentences: Sequence[str]) -> set[str]:
+    return set(re.findall(rf"\w{{{_CONTENT_WORD},}}", " ".join(sentences).lower()))
 
 
 def _says_something(sentence: str) -> bool:
@@ -91,7 +105,7 @@ def _says_something(sentence: str) -> bool:
 
 
 def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
 
 
 def _until(most: int, sentences: Sequence[str]) -> str:
