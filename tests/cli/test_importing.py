@@ -33,6 +33,7 @@ class MemoryApi:
             [
                 web.post("/api/v1/space", self._space),
                 web.post("/api/v1/session", self._session),
+                web.get("/api/v1/session/{id}/configs", self._configs),
                 web.post("/api/v1/session/{id}/connect_to_space", self._connect),
                 web.post("/api/v1/session/{id}/messages", self._message),
             ],
@@ -40,11 +41,12 @@ class MemoryApi:
         return app
 
     async def _space(self, request: web.Request) -> web.Response:
-        key = request.headers["Idempotency-Key"]
-        if key not in self._known:
-            self._known[key] = f"space-{len(self.spaces)}"
-            self.spaces.append(self._known[key])
-        return self._answer(request, {"id": self._known[key]})
+        self.spaces.append(f"space-{len(self.spaces)}")
+        return self._answer(request, {"id": self.spaces[-1]})
+
+    async def _configs(self, request: web.Request) -> web.Response:
+        session_id = request.match_info["id"]
+        return self._answer(request, {"id": session_id, "space_id": self.connected.get(session_id)})
 
     async def _session(self, request: web.Request) -> web.Response:
         key = request.headers["Idempotency-Key"]
@@ -120,7 +122,7 @@ class TestImporting:
         assert Counter(map(str, again.imported)) == Counter(map(str, first.imported))
 
     async def test_lost_answers_and_a_busy_server_double_nothing(self, server: MemoryApi) -> None:
-        server.moods = [200, 503, 0, 200, 429, 0] * 5
+        server.moods = [200, 503, 0, 200, 429, 0] * 5 + [200] * 3
         await take(server, RUNS)
         assert server.lost == 20
         assert sorted(map(len, server.messages.values())) == [20, 30]
@@ -135,7 +137,7 @@ class TestImporting:
     async def test_it_gives_up_when_nothing_succeeds(self, server: MemoryApi, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(clients, "PATIENCE", 0.1)
         server.moods = [503] * 10_000
-        with pytest.raises(GaveUpError, match=r"nothing has succeeded .* POST /space: 503"):
+        with pytest.raises(GaveUpError, match=r"nothing has succeeded .* POST /session: 503"):
             await take(server, RUNS)
 
     async def test_a_server_that_refuses_the_token_is_not_asked_again(self, server: MemoryApi) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -65,9 +65,9 @@ def bar(what: str, total: int) -> Iterator[Bar]:
 
 
 async def space_of(api: Api, first: Run) -> str:
-    """Return the space for runs that name none: made once for a file, which is known by its first run."""
-    space: dict[str, Any] = await api.post("/space", {}, key=f"{first.key}/space")
-    return str(space["id"])
+    """Return the space for the runs of a file: the one that its first run teaches already, else a new one."""
+    session = await api.get(f"/session/{await _session(api, first)}/configs")
+    return str(session["space_id"] or (await api.post("/space", {}))["id"])
 
 
 async def import_runs(api: Api, runs: Iterable[Run], space_id: str, concurrency: int, shown: Bar) -> Summary:
@@ -101,11 +101,15 @@ async def import_runs(api: Api, runs: Iterable[Run], space_id: str, concurrency:
 
 
 async def _import_run(api: Api, run: Run, space_id: str, shown: Bar) -> str:
-    configs = {"run_id": run.run_id} if run.run_id else {}
-    session = await api.post("/session", {"configs": configs}, key=run.key)
-    path = f"/session/{session['id']}"
-    await api.post(f"{path}/connect_to_space", {"space_id": space_id})
+    session_id = await _session(api, run)
+    await api.post(f"/session/{session_id}/connect_to_space", {"space_id": space_id})
     for index, message in enumerate(run.messages):
-        await api.post(f"{path}/messages", {"format": "openai", "blob": message}, key=f"{run.key}/{index}")
+        blob = {"format": "openai", "blob": message}
+        await api.post(f"/session/{session_id}/messages", blob, key=f"{run.key}/{index}")
         shown.advance()
+    return session_id
+
+
+async def _session(api: Api, run: Run) -> str:
+    session = await api.post("/session", {"configs": {"run_id": run.run_id} if run.run_id else {}}, key=run.key)
     return str(session["id"])

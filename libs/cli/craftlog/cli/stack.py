@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,16 +50,26 @@ class Stack:
             "qdrant": lambda folder: qdrant.server(folder, ports["qdrant"]),
         }
         servers = [makers[name](_made(self.root / name)) for name in SERVERS if not only or name in only]
+        names = [name for name in SERVICES if not only or name in only]
         environment = settings(ports, keys)
-        services = [self._service(name, environment) for name in SERVICES if not only or name in only]
+        services = [self._service(name, environment) for name in names if name != "gateway"]
+        if "gateway" in names:
+            # With parts left out on purpose it will never be well; that it is there must do.
+            services.append(self._gateway(environment, names, "/live" if only else "/health"))
         return [servers, services]
 
     def _service(self, name: str, environment: dict[str, str]) -> Child:
         argv = (sys.executable, "-m", f"craftlog.{name}")
-        if name != "gateway":
-            return Child(name, argv, _answers(name, environment["CRAFTLOG_NATS_URL"]), environment)
-        listens = {"CRAFTLOG_HOST": self.host, "CRAFTLOG_PORT": str(self.port)}
-        return Child(name, argv, _healthy(f"{self.url}/health"), {**environment, **listens})
+        return Child(name, argv, _answers(name, environment["CRAFTLOG_NATS_URL"]), environment)
+
+    def _gateway(self, environment: dict[str, str], services: Sequence[str], ready_path: str) -> Child:
+        own = {
+            "CRAFTLOG_HOST": self.host,
+            "CRAFTLOG_PORT": str(self.port),
+            "CRAFTLOG_EXPECTED_SERVICES": ",".join(name for name in services if name != "gateway"),
+        }
+        argv = (sys.executable, "-m", "craftlog.gateway")
+        return Child("gateway", argv, _healthy(f"{self.url}{ready_path}"), {**environment, **own})
 
 
 def settings(ports: dict[str, int], keys: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from craftlog.cli.child import Child, die_with
 from craftlog.cli.folder import write
@@ -110,9 +110,9 @@ class Supervisor:
         """
         group = [_Kept(child, self._root / "logs" / f"{child.name}.log") for child in children]
         self._groups.append({kept: asyncio.create_task(self._keep(kept), name=kept.child.name) for kept in group})
-        ready = asyncio.gather(*(_serves(kept) for kept in group))
+        ready: asyncio.Future[Any] = asyncio.gather(*(_serves(kept) for kept in group))
         try:
-            await asyncio.wait({ready, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([ready, self._broken], return_when=asyncio.FIRST_COMPLETED)
             if self._broken.done():
                 raise self._broken.result()
             await ready

@@ -21,6 +21,7 @@ STOP_PATIENCE: Final = 1.0  # seconds for requests under way
 _DONE: Final = {"operation_id": 0, "status": "completed"}
 
 Operation = Callable[[Collection, Any], Any]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
@@ -69,7 +70,7 @@ class Server:
     async def _describe(self, request: web.Request) -> web.Response:
         return _result(_description(self._index[request.match_info["name"]]))
 
-    def _on(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _on(self, operation: Operation) -> Handler:
         async def handler(request: web.Request) -> web.Response:
             body = await _body(request)
             return _result(operation(self._index[request.match_info["name"]], body))
@@ -92,8 +93,8 @@ class Server:
 
 def _create_index(collection: Collection, body: Any) -> shapes.Json:
     said = shapes.only(body, "create_payload_index", "field_name", "field_schema")
-    schema = shapes.field_schema(said.get("field_schema"))
-    collection.update(edge.UpdateOperation.create_field_index(said.get("field_name"), schema))
+    name, schema = shapes.needed(said, "create_payload_index", "field_name"), said.get("field_schema")
+    collection.update(edge.UpdateOperation.create_field_index(name, shapes.field_schema(schema)))
     return _DONE
 
 
@@ -114,7 +115,7 @@ def _delete(collection: Collection, body: Any) -> shapes.Json:
 
 def _set_payload(collection: Collection, body: Any) -> shapes.Json:
     said = shapes.only(body, "set_payload", "payload", "points", "filter")
-    payload = said.get("payload")
+    payload = shapes.needed(said, "set_payload", "payload")
     if "filter" in said:
         collection.update(edge.UpdateOperation.set_payload_by_filter(shapes.where(said["filter"]), payload))
     else:
@@ -190,7 +191,7 @@ def _refusal(status: int, error: Exception) -> web.Response:
 
 
 @web.middleware
-async def _answers(request: web.Request, handler: Callable[[web.Request], Awaitable[web.Response]]) -> web.Response:
+async def _answers(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except NotFoundError as error:

@@ -38,12 +38,19 @@ def only(document: Any, at: str, *names: str) -> Json:
     return said
 
 
+def needed(said: Json, at: str, name: str) -> Any:
+    """Return what an object says under a name, or refuse it."""
+    if name not in said:
+        raise UnsupportedError(f"{at}: {name} is missing")
+    return said[name]
+
+
 def vectors(document: Any) -> edge.EdgeVectorParams:
     """Return a collection's one unnamed vector."""
     said = only(document, "vectors", "size", "distance")
     if said.get("distance") != "Cosine":
         raise UnsupportedError("vectors.distance: only Cosine is supported by the embedded index")
-    return edge.EdgeVectorParams(size=said.get("size"), distance=edge.Distance.Cosine)
+    return edge.EdgeVectorParams(size=needed(said, "vectors", "size"), distance=edge.Distance.Cosine)
 
 
 def field_schema(document: Any) -> edge.PayloadSchemaType | edge.KeywordIndexParams:
@@ -75,7 +82,7 @@ def _point(document: Any, at: str) -> edge.Point:
     return edge.Point(_id(said.get("id"), f"{at}.id"), said["vector"], said.get("payload", {}))
 
 
-def ids(documents: Any, at: str) -> list[int | str]:
+def ids(documents: Any, at: str) -> list[int | str | UUID]:
     """Return ids: unsigned integers or UUIDs."""
     return [_id(document, f"{at}[{index}]") for index, document in enumerate(_listed(documents, at))]
 
@@ -89,7 +96,8 @@ def _id(document: Any, at: str) -> int | str:
 def where(document: Any, at: str = "filter") -> edge.Filter:
     """Return a filter: must, should and must_not of matches, has_id and further filters."""
     said = only(document, at, "must", "should", "must_not")
-    return edge.Filter(**{name: _conditions(value, f"{at}.{name}") for name, value in said.items()})
+    conditions = {name: _conditions(value, f"{at}.{name}") for name, value in said.items()}
+    return edge.Filter(conditions.get("must"), conditions.get("should"), conditions.get("must_not"))
 
 
 def _conditions(documents: Any, at: str) -> list[Any]:
@@ -162,7 +170,7 @@ def selection(said: Json) -> Json:
 
 def found(record: edge.Record | edge.ScoredPoint) -> Json:
     """Return a point as JSON."""
-    document = {"id": plain(record.id), "payload": record.payload, "vector": record.vector}
+    document: Json = {"id": plain(record.id), "payload": record.payload, "vector": record.vector}
     if isinstance(record, edge.ScoredPoint):
         document |= {"version": record.version, "score": record.score}
     return document
