@@ -18,6 +18,7 @@ QUESTION: Final = "a guest asks for a reimbursement after calling off a trip"
 PATIENCE: Final = 120.0  # seconds for the learner to have looked at every task
 _EVERY: Final = 0.2
 _CONCURRENCY: Final = 3
+_LATEST: Final = 2  # of a task's progress notes; all of them would fill the screen
 _SAMPLES: Final = files("craftlog.cli") / "samples" / "runs.jsonl"
 
 Json = dict[str, Any]
@@ -95,10 +96,11 @@ async def _sops(api: Api, space_id: str) -> list[tuple[str, Json]]:
 def _tasks(session: Imported, tasks: Sequence[Json]) -> Table:
     if not tasks:
         raise DemoError(f"no task was observed in the run {session['run_id']}")
-    table = _table(f"Tasks of the run {session['run_id']}", "#", "status", "task", "progress", "preferences")
+    table = _table(f"Tasks of the run {session['run_id']}", "#", "status", "task", "latest progress", "preferences")
     for task in tasks:
         data = task["data"]
-        noted = _listed(data.get("progresses") or ()), _listed(data.get("user_preferences") or ())
+        progresses, preferences = data.get("progresses") or (), data.get("user_preferences") or ()
+        noted = _listed(progresses[-_LATEST:]), _listed(preferences)
         table.add_row(str(task["order"]), task["status"], data["task_description"], *noted)
     return table
 
