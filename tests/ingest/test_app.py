@@ -21,8 +21,8 @@ from craftlog.testing.waiting import until
 
 def said(first: int, last: int) -> list[MessageAppended]:
     return [
-        example(MessageAppended, position=position, parts=(Part(type="text", text=f"message {position}"),))
-        for position in range(first, last + 1)
+        example(MessageAppended, position=n, message_id=f"m{n}", parts=(Part(type="text", text=f"message {n}"),))
+        for n in range(first, last + 1)
     ]
 
 
@@ -36,7 +36,7 @@ class TestReading:
             stored = await world.database[MESSAGES].find({"session_id": session.id}).sort("position").to_list(None)
         assert (head["messages"], head["configs"], head["space_id"]) == (620, {"a.b": {"$c": None}}, SPACE_ID)
         assert [message["parts"][0]["text"] for message in stored] == [f"message {n}" for n in range(1, 621)]
-        assert [message["_id"] for message in stored] == [f"{session.id}/{n}" for n in range(1, 621)]
+        assert [message["_id"] for message in stored] == [f"{session.id}/m{n}" for n in range(1, 621)]
 
     async def test_a_disk_holds_what_was_put_last(self, world, ingest):
         disk = fresh(Kind.DISK)

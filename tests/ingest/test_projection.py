@@ -36,6 +36,8 @@ from craftlog.testing.examples import (
 )
 from craftlog.testing.folding import fold
 
+TO_ERASE = (projection.ERASURES, f"session/{SESSION_ID}")
+
 
 def said(position: int, **changes: Any) -> MessageAppended:
     return example(MessageAppended, position=position, **changes)
@@ -67,7 +69,7 @@ class TestSession:
         events = history(SESSION, SessionCreated(), message)
         store = fold(projection.session, events)
         assert store.children == {
-            (MESSAGES, f"{SESSION_ID}/1"): {
+            (MESSAGES, f"{SESSION_ID}/{MESSAGE_ID}"): {
                 "project": PROJECT,
                 "session_id": SESSION_ID,
                 "position": 1,
@@ -159,20 +161,20 @@ class TestTombstone:
     def test_nothing_of_a_deleted_session_is_left_to_read(self):
         events = history(SESSION, example(SessionCreated), said(1), said(2), SessionDeleted())
         store = fold(projection.session, events, cuts=[2])
-        assert (store.said, store.children) == ({"deleted": True, "erased": False}, {})
+        assert (store.said, store.children.keys()) == ({"deleted": True}, {TO_ERASE})
 
     def test_nothing_of_a_deleted_disk_is_left_to_read(self):
         store = fold(projection.disk, history(DISK, DiskCreated(), put(), DiskDeleted()), cuts=[2])
-        assert (store.said, store.children) == ({"deleted": True, "erased": False}, {})
+        assert (store.said, store.children.keys()) == ({"deleted": True}, {("erasures", f"disk/{DISK_ID}")})
 
     def test_it_drops_the_messages_of_its_own_session_alone(self):
         changes = projection.session(None, history(SESSION, SessionCreated(), said(1), SessionDeleted()))
-        assert (changes.children, changes.drop) == ({}, [(MESSAGES, {"session_id": SESSION_ID})])
+        assert changes.drop == [(MESSAGES, {"session_id": SESSION_ID})]
 
     @pytest.mark.parametrize("left", [[], [said(4)], [SpaceConnected(space_id=SPACE_ID), said(9)]])
     def test_it_applies_whatever_erasure_has_left_before_it(self, left: list[Event]):
         changes = projection.session(None, [recorded(SESSION, 7, event) for event in [*left, SessionDeleted()]])
-        assert (changes.head, changes.children) == ({"deleted": True, "erased": False}, {})
+        assert (changes.head, changes.children) == ({"deleted": True}, {TO_ERASE: {"project": PROJECT}})
 
     @pytest.mark.parametrize("late", [said(1), SessionCreated()])
     @pytest.mark.parametrize("cuts", [[], [2]])

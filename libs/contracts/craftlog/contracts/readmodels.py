@@ -26,7 +26,7 @@ LESSONS: Final = "lessons"
 #
 # sessions   {configs, disable_task_tracking, space_id, messages, last_message_id, request, created_at, updated_at,
 #             deleted}                                   ``messages`` counts them: readers take positions 1..messages
-# messages   _id "<session>/<position>" {project, session_id, position, message_id, parent_id, role, parts, parts_ref,
+# messages   _id "<session>/<message id>" {project, session_id, position, message_id, parent_id, role, parts, parts_ref,
 #             meta, request, created_at}
 # disks      {created_at, updated_at, deleted}
 # artifacts  _id "<disk>:<path><filename>" {project, disk_id, path, filename, asset, meta, created_at, updated_at}

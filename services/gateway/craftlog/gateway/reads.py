@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
 from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import ARTIFACTS, BLOCKS, LESSONS, MESSAGES, Document
 from craftlog.gateway.cursors import Page, after_time
+from craftlog.gateway.wire import PARTS
 from craftlog.runtime.mongo import Database, reach
 from craftlog.runtime.objects import Objects
 
-PARTS: Final = TypeAdapter(tuple[Part, ...])
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,7 +46,7 @@ class Reads:
 
     async def message(self, session_id: str, message_id: str) -> Document | None:
         """Return a message by its id."""
-        found = await self._find(MESSAGES, {"message_id": message_id, "session_id": session_id})
+        found = await self._find(MESSAGES, {"_id": f"{session_id}/{message_id}"})
         return found[0] if found else None
 
     async def parts(self, stored: Sequence[Document]) -> list[tuple[Part, ...]]:

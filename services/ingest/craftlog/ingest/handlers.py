@@ -23,7 +23,7 @@ logger = structlog.get_logger()
 class Eraser:
     """Erase what was deleted, beside the projections and never in their way.
 
-    It may be killed anywhere: the head says ``erased: false`` until all is done, and each step can be done again.
+    It may be killed anywhere: what was deleted is on the list until all is done, and each step can be done again.
     """
 
     def __init__(self, log: Log, erasures: Erasures, objects: Objects) -> None:

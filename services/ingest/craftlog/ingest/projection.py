@@ -1,7 +1,7 @@
 """Pure: how the events of sessions, disks and spaces become what people read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import (
@@ -17,6 +17,9 @@ from craftlog.contracts.events import (
     SpaceCreated,
 )
 from craftlog.contracts.readmodels import ARTIFACTS, MESSAGES, Changes, Document
+
+# What is deleted and not yet erased from the log and the bucket: _id "<kind>/<id>" {project}. Known to ingest alone.
+ERASURES: Final = "erasures"
 
 Fold = Callable[[Changes, Recorded], None]
 
@@ -80,7 +83,7 @@ def _session(changes: Changes, past: Recorded) -> None:
         case FlushRequested():
             _update(changes, past)
         case SessionDeleted():
-            _delete(changes, MESSAGES, {"session_id": past.address.id})
+            _delete(changes, past, MESSAGES, {"session_id": past.address.id})
         case _:
             raise _foreign(past)
 
@@ -91,7 +94,7 @@ def _append(changes: Changes, past: Recorded, message: MessageAppended) -> None:
         raise ValueError(f"version {past.version}: message at position {message.position}, expected {expected}")
     _update(changes, past, messages=message.position, last_message_id=message.message_id)
     session_id = past.address.id
-    changes.children[MESSAGES, f"{session_id}/{message.position}"] = {
+    changes.children[MESSAGES, f"{session_id}/{message.message_id}"] = {
         "project": past.address.project,
         "session_id": session_id,
         "position": message.position,
@@ -126,7 +129,7 @@ def _disk(changes: Changes, past: Recorded) -> None:
             _update(changes, past)
             changes.children[_artifact(past, removed)] = None
         case DiskDeleted():
-            _delete(changes, ARTIFACTS, {"disk_id": past.address.id})
+            _delete(changes, past, ARTIFACTS, {"disk_id": past.address.id})
         case _:
             raise _foreign(past)
 
@@ -153,9 +156,10 @@ def _update(changes: Changes, past: Recorded, **fields: Any) -> None:
     _existing(changes, past).update(fields, updated_at=past.time)
 
 
-def _delete(changes: Changes, collection: str, children: Document) -> None:
-    """Leave only the mark that the id was used, and that the log and the bucket still hold what it held."""
-    changes.head = {"deleted": True, "erased": False}
+def _delete(changes: Changes, past: Recorded, collection: str, children: Document) -> None:
+    """Leave the mark that the id was used, and a note of what the log and the bucket still hold."""
+    changes.head = {"deleted": True}
+    changes.children[ERASURES, f"{past.address.kind}/{past.address.id}"] = {"project": past.address.project}
     changes.drop = [(collection, children)]
 
 

@@ -1,37 +1,38 @@
-"""What ingest keeps in MongoDB: its read models, their indexes, and which erasures are still to be done."""
+"""What ingest keeps in MongoDB: the indexes of its read models, and the list of what is still to be erased."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from craftlog.contracts.readmodels import ARTIFACTS, DISKS, MESSAGES, SESSIONS, SPACES
 from craftlog.contracts.subjects import Address, Kind
+from craftlog.ingest.projection import ERASURES
 from craftlog.runtime.mongo import Database, Index, reach
 
+# Each one is paid for with every message: these are what the gateway's reads cannot do without.
 INDEXES: Final[Mapping[str, Sequence[Index]]] = {
-    SESSIONS: [[("project", 1), ("deleted", 1), ("created_at", 1)], [("erased", 1)]],
-    MESSAGES: [[("session_id", 1), ("position", 1)], [("message_id", 1)]],
-    DISKS: [[("project", 1), ("deleted", 1), ("created_at", 1)], [("erased", 1)]],
+    SESSIONS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
+    MESSAGES: [[("session_id", 1), ("position", 1)]],
+    DISKS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
     ARTIFACTS: [[("disk_id", 1), ("path", 1)]],
     SPACES: [[("project", 1), ("created_at", 1)]],
 }
-_ERASED_HERE: Final = {Kind.SESSION: SESSIONS, Kind.DISK: DISKS}
 
 
 class Erasures:
-    """The aggregates that were deleted and not yet erased, as their heads say."""
+    """The list of what was deleted and not yet erased. All methods raise UnavailableError without MongoDB."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._list = database[ERASURES]
 
     async def due(self) -> list[Address]:
-        """Return those whose erasure has not been completed."""
-        found: list[Address] = []
-        for kind, heads in _ERASED_HERE.items():
-            unfinished = await reach(lambda name=heads: self._database[name].find({"erased": False}).to_list(None))  # type: ignore[misc] # bound at once
-            found += [Address(kind, head["project"], head["_id"]) for head in unfinished]
-        return found
+        """Return everything on the list."""
+        found = await reach(lambda: self._list.find({}).to_list(None))
+        return [
+            Address(Kind(kind), one["project"], aggregate_id)
+            for one in found
+            for kind, _, aggregate_id in [one["_id"].partition("/")]
+        ]
 
     async def done(self, address: Address) -> None:
-        """Note that nothing is left of an aggregate but its tombstone."""
-        heads = self._database[_ERASED_HERE[address.kind]]
-        await reach(lambda: heads.update_one({"_id": address.id}, {"$set": {"erased": True}}))
+        """Take an aggregate off the list: nothing is left of it but its tombstone."""
+        await reach(lambda: self._list.delete_one({"_id": f"{address.kind}/{address.id}"}))
