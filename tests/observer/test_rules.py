@@ -133,6 +133,18 @@ class TestPlan:
         tasks = tasks_after(user("I need a page"), self.plan, agent(search_news={}))
         assert told(tasks) == [("Search the news", "running"), ("Write the page", "pending")]
 
+    @pytest.mark.parametrize("mark", ["{}.", "{})", "Step {}:", "**Step {}:**", "**{}.**", "**Step {}**:"])
+    def test_is_read_however_its_steps_are_marked(self, mark):
+        plan = agent(f"My plan:\n{mark.format(1)} Search the news\n{mark.format(2)} Write the page")
+        tasks = tasks_after(user("I need a page"), plan, agent(search_news={}))
+        assert [task.description for task in tasks] == ["Search the news", "Write the page"]
+
+    @pytest.mark.parametrize("asked", ["Shall I go on with the page?", "Shall I go on?", "May I continue?"])
+    def test_goes_on_with_the_next_step_when_the_user_lets_it(self, asked):
+        news = agent(search_news={}), tool("search_news", '["it is out"]'), agent(f"I found that it is out. {asked}")
+        tasks = tasks_after(user("I need a page"), self.plan, user("Sounds good."), *news, user("Yes, go on."))
+        assert [task.status for task in tasks] == ["success", "pending"]
+
     def test_is_dropped_when_the_user_declines(self):
         tasks = tasks_after(user("I need a page"), self.plan, user("No, just write it"), agent(write_page={}))
         assert told(tasks) == [("I need a page", "running")]

@@ -28,7 +28,7 @@ _ASKS = any_of(
     r"\b(?:once|as soon as|when) you (?:have|provide|confirm|are ready|'re ready|tell|decide)\b",
     r"\bwaiting for (?:your|you)\b",
 )
-_GOES_ON = any_of(r"\bnext\b", r"\b(?:continue|proceed|move on|go ahead|carry on|start|begin)\b", r"\bstep \d")
+_GOES_ON = any_of(r"\bnext\b", r"\b(?:continue|proceed|move on|go on|go ahead|carry on|start|begin)\b", r"\bstep \d")
 _PLEASANT = any_of(
     r"^\W*(?:you(?:'re| are) (?:very |most )?welcome|no problem|no worries|my pleasure|anytime|thank(?:s| you)"
     r"|take care|(?:i'm )?(?:glad|happy|here) |looking forward|have a |talk to you|safe |good luck|all the best"

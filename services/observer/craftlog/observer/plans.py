@@ -14,7 +14,9 @@ _SHORTEST_WORD: Final = 3
 _SHORTEST_STEM: Final = 4
 _ENOUGH_WORDS: Final = 2
 
-_NUMBER = re.compile(r"(?:^|(?<=\s))[*#\s]{0,6}(?:step\s)?(\d{1,2})\s?[.):]\s", re.IGNORECASE | re.MULTILINE)
+_NUMBER = re.compile(
+    r"(?:^|(?<=\s))[*#\s]{0,6}(?:step\s)?(\d{1,2})\*{0,2}\s?[.):]\*{0,2}\s", re.IGNORECASE | re.MULTILINE
+)
 _WORD = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MENTION = re.compile(r"\bstep\s#?(\d{1,2})\b", re.IGNORECASE)
