@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from typer.testing import CliRunner
 
 from craftlog.cli import client as clients
+from craftlog.cli.__main__ import app
 from craftlog.cli.client import Api, ApiRefusedError, GaveUpError
 from craftlog.cli.folder import LOOPBACK
 from craftlog.cli.importing import Summary, bar, import_runs, space_of
@@ -173,3 +175,10 @@ class TestFiles:
         assert (one.line, other.line) == (1, 3)
         assert one.key == other.key
         assert one.key != Run(1, "named", one.messages).key
+
+    def test_the_command_names_the_line_before_it_sends_anything(self, tmp_path: Path) -> None:
+        file = tmp_path / "runs.jsonl"
+        file.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n{')
+        ended = CliRunner().invoke(app, ["import", str(file), "--url", "http://127.0.0.1:9"])
+        assert ended.exit_code == 1
+        assert "craftlog: line 2: not JSON" in ended.stderr
