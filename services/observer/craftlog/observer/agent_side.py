@@ -124,7 +124,7 @@ def _finish_plan(ledger: Ledger) -> None:
 
 def _hear_result(ledger: Ledger, result: Result) -> str | None:
     name, task_id = _called(ledger, result)
-    if task_id is None or task_id not in ledger.board.tasks or is_thought(name):
+    if task_id is None or is_thought(name):
         return task_id
     ledger.note(task_id, result.note(name))
     if task_id == ledger.memory.current:

@@ -27,6 +27,10 @@ class OutrunError(Rejected):
     """What this observation starts from is not how far the board has read: somebody else was faster."""
 
 
+class GoneError(Rejected):
+    """The board was deleted with its session."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One task of a board. ``positions`` are those of its messages, ascending."""
@@ -147,13 +151,14 @@ def decide(state: State, command: Command) -> list[Event]:
     """Turn a command into facts. Asking twice for the same thing yields nothing new.
 
     Raises:
-        Rejected: the board is deleted, the task is unknown, or its status does not allow this.
+        Rejected: the task is unknown, or its status does not allow this.
+        GoneError: the board was deleted.
         OutrunError: an observation starts from where the board no longer is.
     """
     if isinstance(command, DeleteBoard):
         return [] if state.deleted else [BoardDeleted()]
     if state.deleted:
-        raise Rejected("The board was deleted with its session. Nothing can be added.")
+        raise GoneError("The board was deleted with its session. Nothing can be added.")
     match command:
         case BeginObserving(after):
             return _begin(state, after)

@@ -43,7 +43,7 @@ class Ledger:
 
     def __init__(self, board: State, session_id: str) -> None:
         self.board = board
-        self.memory = Memory.recall(board.memory)
+        self.memory = Memory.recall(board.memory, board.tasks)
         self.position = board.through_position
         self.commands: list[Command] = [BeginObserving(board.through_position)]
         self._session_id = session_id
@@ -70,7 +70,7 @@ class Ledger:
     @property
     def unfinished_steps(self) -> list[Task]:
         """Return the steps of the plan that are not finished, in their order."""
-        steps = [self.board.tasks[step] for step in self.memory.plan if step in self.board.tasks]
+        steps = [self.board.tasks[step] for step in self.memory.plan]
         return [step for step in steps if step.status in {"pending", "running"}]
 
     def step_meant(self, text: str) -> str | None:

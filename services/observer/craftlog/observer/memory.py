@@ -1,6 +1,6 @@
 """What the rules know between two messages beside the board itself; it travels in ``SessionObserved.memory``."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -71,12 +71,17 @@ class Memory(BaseModel):
     evidence: Evidence = Field(default_factory=Evidence)
 
     @classmethod
-    def recall(cls, stored: Mapping[str, Any]) -> Self:
-        """Return what an earlier observation remembered; what another engine remembered says nothing to this one."""
+    def recall(cls, stored: Mapping[str, Any], tasks: Container[str]) -> Self:
+        """Return what an earlier observation remembered, of a board with these tasks.
+
+        What another engine remembered, or what speaks of other tasks, says nothing to this one.
+        """
         try:
-            return cls.model_validate(dict(stored))
+            memory = cls.model_validate(dict(stored))
         except ValidationError:
             return cls()
+        named = {memory.current, memory.last, memory.goal, *memory.plan, *(task for _, _, task in memory.calls)}
+        return memory if all(task in tasks for task in named - {None}) else cls()
 
     def stored(self) -> dict[str, Any]:
         """Return the memory as JSON, without what is as at the beginning."""

@@ -1,0 +1,5 @@
+"""`python -m craftlog.observer`."""
+
+from craftlog.observer.app import main
+
+main()
