@@ -1,0 +1,38 @@
+"""`make bench`: what we do beside the least that could do it, measured in one run on this machine."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from tests.benchmarks import appending, lagging, projecting
+
+MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "appending": appending.measure,
+    "projecting": projecting.measure,
+    "lagging": lagging.measure,
+}
+
+
+def main() -> None:
+    """Measure all, or those named, and print a table (``--json``: one object)."""
+    named = [name for name in sys.argv[1:] if not name.startswith("-")] or list(MEASUREMENTS)
+    figures: dict[str, float] = {}
+    with Progress(console=Console(stderr=True)) as progress, TemporaryDirectory() as folder:
+        for name in progress.track(named, description="measuring"):
+            figures |= MEASUREMENTS[name](Path(folder))
+    if "--json" in sys.argv:
+        sys.stdout.write(json.dumps(figures, indent=1) + "\n")
+        return
+    table = Table("figure", "measured")
+    for figure, value in figures.items():
+        table.add_row(figure, f"{value:,.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""A bare HTTP client that posts one body over and over on many connections, and says how fast and how evenly."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+CONNECTIONS = 64
+TEXT = "I need the price table for the spring catalogue, please check each price against the list. " * 7
+BODY = json.dumps({"format": "openai", "blob": {"role": "user", "content": TEXT[:600]}}).encode()
+
+
+@dataclass
+class Load:
+    """What came of it: seconds, how many 201s and their latencies in milliseconds, other statuses by number."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    errors: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float:
+        """Return answers a second."""
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """Return a latency in milliseconds."""
+        return sorted(self.latencies)[int(len(self.latencies) * share)]
+
+
+class Connection:
+    """One keep-alive connection to loopback."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._port = port
+        self._headers = f"Host: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+
+    async def open(self) -> None:
+        """Connect."""
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Send one request and return status and body."""
+        head = f"POST {path} HTTP/1.1\r\n{self._headers}Content-Length: {len(body)}\r\n\r\n"
+        self._writer.write(head.encode() + body)
+        answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(answer.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+        return int(answer[9:12]), await self._reader.readexactly(length)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+async def create_sessions(port: int, token: str, count: int) -> list[str]:
+    """Create sessions and return the paths to post their messages to."""
+    connection = Connection(port, token)
+    await connection.open()
+    made = [json.loads((await connection.post("/api/v1/session", b"{}"))[1])["data"]["id"] for _ in range(count)]
+    await connection.close()
+    return [f"/api/v1/session/{session_id}/messages" for session_id in made]
+
+
+async def post_for(seconds: float, port: int, paths: Sequence[str], token: str) -> Load:
+    """Post from one connection a path, as fast as answers come, for so long."""
+    load = Load()
+    start = time.perf_counter()
+
+    async def one(path: str) -> None:
+        connection = Connection(port, token)
+        await connection.open()
+        while (sent := time.perf_counter()) < start + seconds:
+            status, _ = await connection.post(path, BODY)
+            if status == 201:
+                load.latencies.append((time.perf_counter() - sent) * 1000)
+            else:
+                load.errors[status] += 1
+        await connection.close()
+
+    await asyncio.gather(*map(one, paths))
+    load.seconds = time.perf_counter() - start
+    return load
