@@ -16,7 +16,7 @@ from craftlog.gateway.decider.session import AppendMessage
 from craftlog.gateway.dialects.openai import Canonical
 from craftlog.gateway.errors import TooLargeError
 from craftlog.gateway.handlers import Gateway
-from craftlog.gateway.reads import PARTS
+from craftlog.gateway.wire import PARTS
 from craftlog.runtime.objects import key_of
 
 # JSON of this size fits into an event, whatever its numbers and escapes look like once we have written them.

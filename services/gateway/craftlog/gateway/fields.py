@@ -1,11 +1,14 @@
 """What a field of a request must be; each returns the value or refuses it under its path."""
 
-from typing import Any
+import re
+from typing import Any, Final
 from uuid import UUID
 
 from craftlog.gateway.errors import InvalidError
 
 Json = dict[str, Any]
+
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def an_object(value: Any, field: str) -> Json:
@@ -41,7 +44,10 @@ def a_flag(value: Any, field: str) -> bool:
 
 def an_id(value: Any, field: str) -> str:
     """Return a UUID in its canonical form; braces, ``urn:uuid:`` and capitals are understood."""
+    text = a_text(value, field)
+    if _CANONICAL.fullmatch(text):
+        return text
     try:
-        return str(UUID(a_text(value, field)))
+        return str(UUID(text))
     except ValueError as wrong:
         raise InvalidError(field, "must be a UUID") from wrong

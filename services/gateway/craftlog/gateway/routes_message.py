@@ -1,18 +1,20 @@
 """Messages: in and out in the client's dialect, in order, each at its position for ever."""
 
+import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
-from craftlog.gateway.answers import answer
+from craftlog.gateway.answers import answer, answer_to
 from craftlog.gateway.appending import append, append_once
-from craftlog.gateway.auth import project_of
+from craftlog.gateway.auth import Keys
 from craftlog.gateway.bodies import idempotency_key, raw_body
 from craftlog.gateway.cursors import after_number, encode
 from craftlog.gateway.dialects import openai
@@ -27,24 +29,44 @@ router = APIRouter(prefix="/session/{session_id}/messages", tags=["session"])
 
 Format = Annotated[Literal["openai", "acontext"], or_default("openai"), Query()]
 Count = Annotated[int, or_default(0), Query(ge=0, le=200)]
-_NO_STRATEGIES = (None, "null", "[]")
+_PATH: Final = re.compile(r"/api/v1/session/([^/]+)/messages")
+_NO_STRATEGIES: Final = (None, "null", "[]")
 
 
-async def store(request: Request) -> Response:
-    """Append a message: ``{format?, blob}`` in, the stored message out. The hot path, so it goes without FastAPI."""
-    gateway: Gateway = request.app.state.gateway
-    project = project_of(request)
-    body = await raw_body(request)
-    sent = an_object(parse(body), "body")
-    if (dialect := sent.get("format") or "openai") != "openai":
-        raise InvalidError("format", f"{dialect!r} is not supported yet; send openai")
-    message = openai.to_canonical(sent.get("blob"))
-    session = Address(Kind.SESSION, project, an_id(request.path_params["session_id"], "session_id"))
-    if key := idempotency_key(request):
-        stored = await append_once(gateway, session, message, key, sent)
-    else:
-        stored = await append(gateway, session, message, len(body))
-    return answer(wire.message(stored, message.parts), status=201)
+class Appends:
+    """ASGI: most requests append a message, and go past the framework. ``{format?, blob}`` in, the message out."""
+
+    def __init__(self, app: ASGIApp, keys: Keys, gateway: Gateway) -> None:
+        """Args: app: what answers all other requests."""
+        self._app = app
+        self._keys = keys
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await self._append(Request(scope, receive), found[1])
+        except Exception as error:  # noqa: BLE001 - as in the framework: each has its answer, the last is 500
+            response = answer_to(error)
+        await response(scope, receive, send)
+
+    async def _append(self, request: Request, session_id: str) -> Response:
+        project = self._keys.project_of(request.headers.get("authorization"))
+        body = await raw_body(request)
+        sent = an_object(parse(body), "body")
+        if (dialect := sent.get("format") or "openai") != "openai":
+            raise InvalidError("format", f"{dialect!r} is not supported yet; send openai")
+        message = openai.to_canonical(sent.get("blob"))
+        session = Address(Kind.SESSION, project, an_id(session_id, "session_id"))
+        if key := idempotency_key(request):
+            stored = await append_once(self._gateway, session, message, key, sent)
+        else:
+            stored = await append(self._gateway, session, message, len(body))
+        return answer(wire.message(stored, message.parts), status=201)
 
 
 @router.get("")

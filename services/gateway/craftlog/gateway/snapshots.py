@@ -1,7 +1,8 @@
 """Where the deciders' states start from: the read models, so that nobody folds a session from its first event."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import asyncio
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address
@@ -10,20 +11,39 @@ from craftlog.gateway.decider.session import Session
 from craftlog.gateway.decider.space import Space
 from craftlog.gateway.heads import Heads
 from craftlog.runtime.desk import Snapshot
+from craftlog.runtime.errors import UnavailableError
 
 S = TypeVar("S")
 
+_PATIENCE: Final = 0.5
+_PAUSE: Final = 2.0
 
-def snapshot_of(heads: Heads, state: Callable[[Document], S]) -> Callable[[Address], Awaitable[Snapshot[S] | None]]:
-    """Return how a desk looks up where an aggregate stands in its read model."""
 
-    async def snapshot(address: Address) -> Snapshot[S] | None:
-        head = await heads.head(address)
+class Snapshots(Generic[S]):
+    """How a desk looks up where an aggregate stands in its read model.
+
+    It never waits long: the log has the answer too. When MongoDB was just found not to answer it is not asked.
+    """
+
+    def __init__(self, heads: Heads, state: Callable[[Document], S]) -> None:
+        self._heads = heads
+        self._state = state
+        self._not_before = 0.0
+
+    async def __call__(self, address: Address) -> Snapshot[S] | None:
+        """Return the snapshot, or None where there is none; raises UnavailableError where it is not known."""
+        now = asyncio.get_running_loop().time
+        if now() < self._not_before:
+            raise UnavailableError("MongoDB did not answer a moment ago")
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                head = await self._heads.head(address)
+        except (TimeoutError, UnavailableError) as error:
+            self._not_before = now() + _PAUSE
+            raise UnavailableError("MongoDB does not answer") from error
         if head is None or not head.get("version"):
             return None
-        return Snapshot(state(head), head["version"], head["seq"])
-
-    return snapshot
+        return Snapshot(self._state(head), head["version"], head["seq"])
 
 
 def session(head: Document) -> Session:

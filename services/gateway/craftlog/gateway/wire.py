@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import Document
 from craftlog.gateway.fields import Json
 
-ARTIFACT_INFO = "__artifact_info__"
+PARTS: Final = TypeAdapter(tuple[Part, ...])
+ARTIFACT_INFO: Final = "__artifact_info__"
 
 
 def at(time: datetime) -> str:
@@ -47,7 +50,7 @@ def message(stored: Document, parts: Sequence[Part], *, task_id: str | None = No
         "parent_id": stored.get("parent_id"),
         "role": stored["role"],
         "meta": stored["meta"],
-        "parts": [part.model_dump(exclude_none=True) for part in parts],
+        "parts": PARTS.dump_python(tuple(parts), exclude_none=True),
         "task_id": task_id,
         "session_task_process_status": status,
         "created_at": created,
