@@ -9,9 +9,9 @@ import pytest
 from acontext import AcontextAsyncClient, AcontextClient, FileUpload
 from acontext.errors import APIError
 from acontext.types.session import LearningStatus, Task
+from tests.e2e.conversations import COFFEE, GYM, PHONE, PHONE_TO_THE_END, Message, call
 
 from craftlog.testing.stack import Stack
-from tests.e2e.conversations import COFFEE, GYM, PHONE, PHONE_TO_THE_END, Message, call
 
 T = TypeVar("T")
 
