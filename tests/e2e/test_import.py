@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,12 +63,12 @@ async def events_of(stack: Stack, kind: Kind) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def imported(stack: Stack) -> Iterator[Imported]:
+def imported(stack: Stack) -> Imported:
     if not RUNS.exists():
         pytest.skip(f"the runs are not here: {RUNS}")
     runs = [json.loads(line)["messages"] for line in RUNS.read_text().splitlines()]
     said = import_(stack)
-    yield Imported(said, {one["session_id"]: runs[one["line"] - 1] for one in said["imported"]})
+    return Imported(said, {one["session_id"]: runs[one["line"] - 1] for one in said["imported"]})
 
 
 @pytest.fixture
