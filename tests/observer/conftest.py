@@ -20,7 +20,8 @@ from craftlog.contracts.readmodels import BOARDS
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.observer.agent import Agent
 from craftlog.observer.app import ObserverSettings, start
-from craftlog.observer.decider import INITIAL, Command, State, decide, evolve
+from craftlog.observer.commands import Command
+from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.handlers import Observer
 from craftlog.observer.store import Boards
 from craftlog.runtime.desk import Desk, Rules

@@ -17,8 +17,7 @@ from craftlog.contracts.events import (
     TaskStarted,
     TaskSucceeded,
 )
-from craftlog.observer.decider import (
-    INITIAL,
+from craftlog.observer.commands import (
     BeginObserving,
     Command,
     DeleteBoard,
@@ -27,15 +26,11 @@ from craftlog.observer.decider import (
     LinkMessages,
     NotePreference,
     OpenTask,
-    OutrunError,
     RecordProgress,
-    Rejected,
     StartTask,
-    State,
     SucceedTask,
-    decide,
-    evolve,
 )
+from craftlog.observer.decider import INITIAL, OutrunError, Rejected, State, decide, evolve
 from craftlog.testing.scenario import Scenario
 
 board: Scenario[State, Command] = Scenario(decide, evolve, INITIAL)

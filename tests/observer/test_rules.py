@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from craftlog.contracts.messages import Message, Part
-from craftlog.observer.decider import INITIAL, BeginObserving, FinishObserving, decide, evolve
+from craftlog.observer.commands import BeginObserving, FinishObserving
+from craftlog.observer.decider import INITIAL, decide, evolve
 from craftlog.observer.rules import RulesAgent, read
 from craftlog.testing.examples import SESSION_ID
 
@@ -499,7 +500,7 @@ texts = st.text(max_size=200) | st.sampled_from(
         "?" * 50_000,
         "[" * 50_000,
         '{"a":' * 5000,
-        "i will " * 20_000,
+        "i will " * 2_000,
         '"\\ud800"',
         "\n" * 9999,
     ]
@@ -526,7 +527,7 @@ any_message = st.builds(
 
 class TestAnyMessage:
     @given(st.lists(any_message, max_size=6))
-    @settings(max_examples=200)
+    @settings(max_examples=100)
     def test_can_be_heard_and_the_facts_can_be_stored(self, said):
         conversation = [message.model_copy(update={"position": at}) for at, message in enumerate(said, start=1)]
         board = INITIAL

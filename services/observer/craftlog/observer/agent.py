@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from craftlog.contracts.messages import Message
-from craftlog.observer.decider import Command, State
+from craftlog.observer.commands import Command
+from craftlog.observer.decider import State
 
 
 class Agent(Protocol):

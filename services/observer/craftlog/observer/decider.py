@@ -1,6 +1,6 @@
 """Pure: what may happen to the tasks of one session, and what each fact makes of its board."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
@@ -16,6 +16,19 @@ from craftlog.contracts.events import (
     TaskStarted,
     TaskStatus,
     TaskSucceeded,
+)
+from craftlog.observer.commands import (
+    BeginObserving,
+    Command,
+    DeleteBoard,
+    FailTask,
+    FinishObserving,
+    LinkMessages,
+    NotePreference,
+    OpenTask,
+    RecordProgress,
+    StartTask,
+    SucceedTask,
 )
 
 
@@ -55,96 +68,6 @@ class State:
 
 
 INITIAL: Final = State()
-
-
-@dataclass(frozen=True, slots=True)
-class BeginObserving:
-    """Go on only where the board has read exactly through ``after``: what follows was made up from there."""
-
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTask:
-    """Add a task at the end of the board, pending."""
-
-    task_id: str
-    description: str
-    engine: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartTask:
-    """Begin work on a task, or begin again on a finished one."""
-
-    task_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordProgress:
-    """Add what was done for a running task."""
-
-    task_id: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotePreference:
-    """Add how the user wants a task done."""
-
-    task_id: str
-    preference: str
-
-
-@dataclass(frozen=True, slots=True)
-class LinkMessages:
-    """Count these messages to a task, and to no other from now on."""
-
-    task_id: str
-    positions: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SucceedTask:
-    """End a running task well."""
-
-    task_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class FailTask:
-    """End a task that is not finished without success."""
-
-    task_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class FinishObserving:
-    """Say that every message up to and including ``through`` was read."""
-
-    through: int
-    engine: str
-    memory: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteBoard:
-    """End the board for ever, whether or not it has begun."""
-
-
-Command = (
-    BeginObserving
-    | OpenTask
-    | StartTask
-    | RecordProgress
-    | NotePreference
-    | LinkMessages
-    | SucceedTask
-    | FailTask
-    | FinishObserving
-    | DeleteBoard
-)
 
 
 def decide(state: State, command: Command) -> list[Event]:
@@ -194,17 +117,14 @@ def _finish(state: State, command: FinishObserving) -> list[Event]:
         raise Rejected(f"The board has already read through {state.through_position}. It never goes back.")
     if command.through == state.through_position:
         return []
-    return [
-        SessionObserved(through_position=command.through, engine=command.engine, memory=dict(command.memory)),
-    ]
+    return [SessionObserved(through_position=command.through, engine=command.engine, memory=dict(command.memory))]
 
 
 def _open(state: State, command: OpenTask) -> list[Event]:
     if command.task_id in state.tasks:
         return []
-    order = len(state.tasks) + 1
-    opened = TaskOpened(task_id=command.task_id, order=order, description=command.description, engine=command.engine)
-    return [opened]
+    order, description = len(state.tasks) + 1, command.description
+    return [TaskOpened(task_id=command.task_id, order=order, description=description, engine=command.engine)]
 
 
 def _task(state: State, task_id: str) -> Task:
@@ -252,7 +172,8 @@ def _must_be(task: Task, *statuses: TaskStatus) -> None:
 def _link(task: Task, positions: tuple[int, ...]) -> list[Event]:
     if wrong := [position for position in positions if position < 1]:
         raise Rejected(f"There is no message at position {wrong[0]}. Positions count from 1.")
-    new = tuple(sorted(set(positions).difference(task.positions)))
+    linked = _within(task, positions)
+    new = tuple(sorted(position for position in set(positions) if position not in linked))
     return [MessagesLinked(task_id=task.id, positions=new)] if new else []
 
 
@@ -262,10 +183,9 @@ def _evolved(tasks: Mapping[str, Task], event: Event) -> Mapping[str, Task]:
             return {**tasks, task_id: Task(task_id, order, description)}
         case MessagesLinked(task_id=task_id, positions=positions) if task_id in tasks:
             return _linked(tasks, task_id, set(positions))
-        case TaskStarted() | TaskProgressed() | PreferenceNoted() | TaskSucceeded() | TaskFailed() if (
-            event.task_id in tasks
-        ):
-            return {**tasks, event.task_id: _after(tasks[event.task_id], event)}
+        case TaskStarted() | TaskProgressed() | PreferenceNoted() | TaskSucceeded() | TaskFailed():
+            task_id = event.task_id
+            return {**tasks, task_id: _after(tasks[task_id], event)} if task_id in tasks else tasks
         case _:
             return tasks
 
@@ -273,10 +193,17 @@ def _evolved(tasks: Mapping[str, Task], event: Event) -> Mapping[str, Task]:
 def _linked(tasks: Mapping[str, Task], task_id: str, moved: set[int]) -> dict[str, Task]:
     after = dict(tasks)
     for task in tasks.values():
-        own = moved.union(task.positions) if task.id == task_id else set(task.positions) - moved
-        if len(own) != len(task.positions):
-            after[task.id] = replace(task, positions=tuple(sorted(own)))
+        if task.id != task_id and not moved.isdisjoint(_within(task, moved)):
+            after[task.id] = replace(task, positions=tuple(at for at in task.positions if at not in moved))
+    own = tasks[task_id]
+    new = sorted(moved.difference(_within(own, moved)))
+    after[task_id] = replace(own, positions=tuple(sorted((*own.positions, *new))))
     return after
+
+
+def _within(task: Task, positions: Collection[int]) -> Collection[int]:
+    """Return a task's positions, or none where all of these come later: a long session is linked in linear time."""
+    return set(task.positions) if task.positions and positions and min(positions) <= task.positions[-1] else ()
 
 
 def _after(task: Task, event: TaskStarted | TaskProgressed | PreferenceNoted | TaskSucceeded | TaskFailed) -> Task:

@@ -14,7 +14,8 @@ from craftlog.contracts.messages import Message, Part
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind, parse
 from craftlog.observer.agent import Agent
-from craftlog.observer.decider import Command, DeleteBoard, GoneError, OutrunError, State
+from craftlog.observer.commands import Command, DeleteBoard
+from craftlog.observer.decider import GoneError, OutrunError, State
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.log import Log
 from craftlog.runtime.objects import ObjectMissingError, Objects

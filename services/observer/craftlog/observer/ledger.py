@@ -5,7 +5,7 @@ from typing import Final
 
 from craftlog.contracts.envelope import event_id
 from craftlog.observer import plans
-from craftlog.observer.decider import (
+from craftlog.observer.commands import (
     BeginObserving,
     Command,
     FailTask,
@@ -15,12 +15,9 @@ from craftlog.observer.decider import (
     OpenTask,
     RecordProgress,
     StartTask,
-    State,
     SucceedTask,
-    Task,
-    decide,
-    evolve,
 )
+from craftlog.observer.decider import State, Task, decide, evolve
 from craftlog.observer.memory import Evidence, Memory
 from craftlog.observer.words import clip
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from craftlog.contracts.messages import Message
 from craftlog.observer import agent_side, user_side
-from craftlog.observer.decider import Command, State
+from craftlog.observer.commands import Command
+from craftlog.observer.decider import State
 from craftlog.observer.hearing import hear
 from craftlog.observer.ledger import ENGINE, Ledger
 

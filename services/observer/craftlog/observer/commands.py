@@ -1,0 +1,95 @@
+"""What a board can be asked to do. Asking is free: the decider says yes, no, or nothing new."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class BeginObserving:
+    """Go on only where the board has read exactly through ``after``: what follows was made up from there."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """Add a task at the end of the board, pending."""
+
+    task_id: str
+    description: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    """Begin work on a task, or begin again on a finished one."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordProgress:
+    """Add what was done for a running task."""
+
+    task_id: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotePreference:
+    """Add how the user wants a task done."""
+
+    task_id: str
+    preference: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMessages:
+    """Count these messages to a task, and to no other from now on."""
+
+    task_id: str
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SucceedTask:
+    """End a running task well."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailTask:
+    """End a task that is not finished without success."""
+
+    task_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishObserving:
+    """Say that every message up to and including ``through`` was read."""
+
+    through: int
+    engine: str
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBoard:
+    """End the board for ever, whether or not it has begun."""
+
+
+Command = (
+    BeginObserving
+    | OpenTask
+    | StartTask
+    | RecordProgress
+    | NotePreference
+    | LinkMessages
+    | SucceedTask
+    | FailTask
+    | FinishObserving
+    | DeleteBoard
+)
