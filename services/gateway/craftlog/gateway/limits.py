@@ -18,12 +18,12 @@ _ESCAPES_TO_LOOK_AT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _TOKENS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]')
 
 
-def parse(body: bytes, field: str = "body") -> Any:
+def parse(body: bytes, root: str = "") -> Any:
     """Return the JSON value of a body.
 
     Args:
         body: UTF-8.
-        field: what to call it where the refusal is not about a field inside it.
+        root: the path of the whole value, where it is not the request's body.
 
     Raises:
         InvalidError: it is no JSON, or holds an integer over 64 bit, a number that is not finite, a NUL in a key, a
@@ -32,14 +32,15 @@ def parse(body: bytes, field: str = "body") -> Any:
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError:
-        return _parse_slowly(body, field)
+        return _parse_slowly(body, root)
     if _ESCAPES_TO_LOOK_AT.search(body) or not _is_storable(value):
-        _refuse_faults(value, field)
+        _refuse_faults(value, root)
     return value
 
 
-def _parse_slowly(body: bytes, field: str) -> Any:
+def _parse_slowly(body: bytes, root: str) -> Any:
     """Find out what is wrong with a body that the fast parser refuses."""
+    field = root or "body"
     try:
         text = body.decode()
     except UnicodeDecodeError as wrong:
@@ -49,19 +50,19 @@ def _parse_slowly(body: bytes, field: str) -> Any:
     try:
         value = json.loads(text)
     except RecursionError:
-        raise InvalidError(_path_to_depth(text, field), f"nests deeper than {DEEPEST} levels") from None
+        raise InvalidError(_path_to_depth(text, root) or field, f"nests deeper than {DEEPEST} levels") from None
     except json.JSONDecodeError as wrong:
         raise InvalidError(field, f"is not JSON: {wrong}") from None
     except ValueError:
         # The interpreter reads no integers of more than 4,300 digits.
         raise InvalidError(field, "holds an integer over 64 bit") from None
-    _refuse_faults(value, field)
+    _refuse_faults(value, root)
     return value
 
 
-def _refuse_faults(value: Any, field: str) -> None:
-    for path, reason in _faults(value):
-        raise InvalidError(path or field, reason)
+def _refuse_faults(value: Any, root: str) -> None:
+    for path, reason in _faults(value, root):
+        raise InvalidError(path or "body", reason)
 
 
 def _is_storable(value: Any) -> bool:
@@ -85,9 +86,9 @@ def _is_storable(value: Any) -> bool:
     return False
 
 
-def _faults(value: Any) -> Iterator[tuple[str, str]]:
+def _faults(value: Any, root: str) -> Iterator[tuple[str, str]]:
     """Yield the path and the reason of what cannot be stored, without recursion."""
-    waiting: list[tuple[str, Any, int]] = [("", value, 1)]
+    waiting: list[tuple[str, Any, int]] = [(root, value, 1)]
     while waiting:
         path, item, depth = waiting.pop()
         if isinstance(item, (dict, list)) and depth > DEEPEST:
@@ -133,16 +134,16 @@ def printable(text: str) -> str:
     return text[:64].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
-def _path_to_depth(text: str, field: str) -> str:
+def _path_to_depth(text: str, root: str) -> str:
     """Return the path of the first value that nests too deep; the text was too deep to be parsed at all."""
-    path: list[str] = []
+    path: list[str] = [root]
     last = ""
     for token in _TOKENS.finditer(text):
         match token.group():
             case "{" | "[":
                 path.append(last)
-                if len(path) > DEEPEST:
-                    return ".".join(key for key in path if key) or field
+                if len(path) > DEEPEST + 1:
+                    return ".".join(key for key in path if key)
                 last = ""
             case "}" | "]":
                 path = path[:-1]
@@ -150,4 +151,4 @@ def _path_to_depth(text: str, field: str) -> str:
                 last = ""
             case string:
                 last = last or printable(string[1:-1])
-    return field
+    return root

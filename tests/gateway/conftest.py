@@ -1,0 +1,71 @@
+"""A gateway of one's own beside the running stack or beside single servers, and a client of a gateway."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from craftlog.testing.stack import Stack
+
+Serve = Callable[..., httpx.Client]
+NOWHERE = "mongodb://127.0.0.1:9/?directConnection=true&retryWrites=false"
+PATIENCE = 30.0
+
+
+@pytest.fixture(scope="session")
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    """Give a client of the whole of Craftlog, with the key of its first project."""
+    with client(stack.base_url, stack.token) as made:
+        yield made
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Give a function that starts a gateway with these settings and returns a client of it."""
+    with ExitStack() as stack:
+
+        def start(token: str, **settings: str) -> httpx.Client:
+            port = free_port()
+            log = stack.enter_context((tmp_path / f"{port}.log").open("w"))
+            environment = {f"CRAFTLOG_{name.upper()}": value for name, value in settings.items()}
+            process = subprocess.Popen(
+                [sys.executable, "-m", "craftlog.gateway"],
+                env={**os.environ, **environment, "CRAFTLOG_PORT": str(port)},
+                stderr=log,
+            )
+            stack.callback(process.wait, PATIENCE)
+            stack.callback(process.terminate)
+            made = stack.enter_context(client(f"http://127.0.0.1:{port}", token))
+            await_live(made, process)
+            return made
+
+        yield start
+
+
+def client(base_url: str, token: str) -> httpx.Client:
+    return httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def await_live(gateway: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if gateway.get("/live").is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the gateway does not serve")
