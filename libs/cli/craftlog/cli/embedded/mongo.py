@@ -1,8 +1,9 @@
 """The read models: SecantusDB, a GPL program that speaks MongoDB's wire protocol; run beside us, never imported."""
 
+import asyncio
 from pathlib import Path
 
-from pymongo import AsyncMongoClient
+from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from craftlog.cli.child import Child, program
@@ -19,15 +20,17 @@ def server(folder: Path, port: int) -> Child:
     config = folder / "mongo.toml"
     write(config, "")  # given one, it does not look for others in the home folder or /etc
 
-    async def ready() -> bool:
-        client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(url(port), serverSelectionTimeoutMS=1000)
-        try:
-            await client.admin.command("ping")
-        except PyMongoError:
-            return False
-        finally:
-            await client.close()
+    def answers() -> bool:
+        with MongoClient[dict[str, object]](url(port), serverSelectionTimeoutMS=1000) as client:
+            try:
+                client.admin.command("ping")
+            except PyMongoError:
+                return False
         return True
+
+    async def ready() -> bool:
+        # In a thread: the driver's asyncio client sometimes leaves a socket open when it is closed at once.
+        return await asyncio.to_thread(answers)
 
     argv = (
         *(program("secantusd-py"), "--config", str(config), "--host", LOOPBACK, "--port", str(port)),
