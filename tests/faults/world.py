@@ -1,0 +1,97 @@
+"""Behind a running stack: the log, MongoDB, the bucket and the index, to see what is really there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nats
+from pydantic import SecretStr
+from qdrant_client import AsyncQdrantClient
+
+from craftlog.cli.client import Api
+from craftlog.contracts.envelope import Recorded, decode
+from craftlog.contracts.subjects import STREAM, STREAM_SUBJECTS
+from craftlog.llm.embeddings import OfflineEmbedder
+from craftlog.runtime.log import CONNECTION_ERRORS, Log
+from craftlog.runtime.mongo import Database, connect, reach
+from craftlog.runtime.objects import Objects
+from craftlog.runtime.settings import Settings
+from craftlog.testing.stack import Stack
+
+Document = dict[str, Any]
+
+_AT_ONCE = 256
+_AT_MOST = 0.2  # seconds
+_SKILLS = f"craftlog-skills-{OfflineEmbedder.model}"
+
+
+@dataclass(frozen=True)
+class World:
+    """Clients of the servers of one stack; ``api`` is patient, and asks again what cannot be answered now."""
+
+    stack: Stack
+    api: Api
+    log: Log
+    database: Database
+    objects: Objects
+    index: AsyncQdrantClient
+
+    async def collections(self) -> dict[str, list[Document]]:
+        """Return all that is in MongoDB."""
+        names = await reach(self.database.list_collection_names)
+        return {name: await reach(lambda name=name: self.database[name].find({}).to_list(None)) for name in names}  # type: ignore[misc] # bound at once
+
+    async def points(self) -> list[Document]:
+        """Return the payload and the id of all that is in the index."""
+        found: list[Document] = []
+        offset = None
+        while True:
+            points, offset = await self.index.scroll(_SKILLS, limit=_AT_ONCE, offset=offset)
+            found += [{**(point.payload or {}), "id": str(point.id)} for point in points]
+            if offset is None:
+                return found
+
+    def keys(self) -> list[str]:
+        """Return the keys of all objects in the bucket."""
+        client, bucket = self.objects._client, self.objects.bucket
+        if not client.bucket_exists(bucket_name=bucket):
+            return []
+        return sorted(str(one.object_name) for one in client.list_objects(bucket_name=bucket, recursive=True))
+
+    async def last_seq(self) -> int:
+        """Return the sequence of the last event in the log, 0 where the log does not answer at once."""
+        try:
+            return (await self.log.client.jetstream(timeout=_AT_MOST).stream_info(STREAM)).state.last_seq
+        except CONNECTION_ERRORS:
+            return 0
+
+    async def events(self) -> list[Recorded]:
+        """Return all that is in the log."""
+        left = (await self.log.jetstream.stream_info(STREAM)).state.messages
+        arriving = await self.log.jetstream.subscribe(STREAM_SUBJECTS, stream=STREAM, ordered_consumer=True)
+        messages = [await arriving.next_msg(timeout=10) for _ in range(left)]
+        await arriving.unsubscribe()
+        return [decode(one.subject, one.headers or {}, one.data, one.metadata.sequence.stream) for one in messages]
+
+    def log_files_hold(self, secret: str) -> list[Path]:
+        """Return the files of the log with these bytes in them."""
+        files = [path for path in (self.stack.data / "nats").rglob("*") if path.is_file()]
+        return [path for path in files if secret.encode() in path.read_bytes()]
+
+
+@asynccontextmanager
+async def behind(stack: Stack) -> AsyncIterator[World]:
+    """Open the servers of a stack."""
+    named = {name.removeprefix("CRAFTLOG_").lower(): value for name, value in stack.env.items()}
+    settings = Settings(**{**named, "s3_secret_key": SecretStr(named["s3_secret_key"])})  # type: ignore[arg-type] # by name
+    client = await nats.connect(settings.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # type: ignore[arg-type] # it sleeps for it
+    database, index = connect(settings), AsyncQdrantClient(url=settings.qdrant_url, check_compatibility=False)
+    try:
+        async with Api(stack.base_url, stack.token) as api:
+            yield World(stack, api, Log(client), database, Objects(settings), index)
+    finally:
+        await index.close()
+        database.client.close()
+        await client.close()
