@@ -24,7 +24,9 @@ class TestHistories:
         for stored in messages(history):
             back = decode(stored["subject"], stored["headers"], json.dumps(stored["data"]).encode(), stored["seq"])
             assert back.event, f"{back.type} is no longer known"
-            headers, body = encode(back.address, back.version, back.event, event_id=back.id, time=back.time)
+            headers, body = encode(
+                back.address, back.version, back.event, event_id=back.id, time=back.time, traceparent=back.traceparent
+            )
             assert headers == stored["headers"]
             assert json.loads(body) == json.loads(body) | stored["data"]
 
