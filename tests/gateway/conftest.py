@@ -5,13 +5,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
+import nats
 import pytest
 
+from craftlog.gateway.app import GatewaySettings, assemble
+from craftlog.gateway.handlers import Gateway
+from craftlog.runtime.mongo import Database, connect
+from craftlog.runtime.settings import Settings
 from craftlog.testing.stack import Stack
 
 Serve = Callable[..., httpx.Client]
@@ -69,3 +75,22 @@ def await_live(gateway: httpx.Client, process: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             time.sleep(0.05)
     raise AssertionError("the gateway does not serve")
+
+
+@pytest.fixture
+async def database(mongo_url: str) -> AsyncIterator[Database]:
+    """Give a database of the test's own."""
+    made = connect(Settings(mongo_url=mongo_url, mongo_database=f"gateway_{uuid4().hex}"))
+    yield made
+    made.client.close()
+
+
+@pytest.fixture
+async def gateway(nats_url: str, database: Database) -> AsyncIterator[Gateway]:
+    """Give a gateway without HTTP, on a log and a MongoDB where nobody projects."""
+    client = await nats.connect(nats_url)
+    made = assemble(GatewaySettings(nats_url=nats_url), client, database)
+    await made.log.prepare()
+    await made.heads.listen()
+    yield made
+    await client.close()

@@ -1,9 +1,10 @@
 """A gateway with nothing but the log: what was said can still be written, and it says what it cannot do."""
 
+import time
 from pathlib import Path
 
 from tests.gateway.clients import Api
-from tests.gateway.conftest import NOWHERE, Serve
+from tests.gateway.conftest import NOWHERE, PATIENCE, Serve
 
 from craftlog.gateway.auth import DEFAULT_TOKEN
 from craftlog.testing.servers import nats_server
@@ -52,6 +53,7 @@ class TestWithoutTheLog:
             assert answer.status_code == 503
             assert "log" in answer.json()["msg"]
             server.start()
+            deadline = time.monotonic() + PATIENCE
             while api.http.get("/health").json()["data"]["services"]["gateway"]["dependencies"]["nats"]:
-                pass
+                assert time.monotonic() < deadline, "it does not find the log again"
             api.append(session, "hello")

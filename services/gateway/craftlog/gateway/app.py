@@ -25,7 +25,7 @@ from craftlog.gateway.auth import DEFAULT_PROJECT, DEFAULT_TOKEN, Keys
 from craftlog.gateway.decider import disk, session, space
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Heads
-from craftlog.gateway.health import Health
+from craftlog.gateway.health import Health, Probe
 from craftlog.gateway.reads import Reads
 from craftlog.gateway.routes_message import Appends
 from craftlog.gateway.snapshots import Snapshots
@@ -33,7 +33,7 @@ from craftlog.gateway.tracing import Traced
 from craftlog.runtime import telemetry
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.log import Log, patiently
-from craftlog.runtime.mongo import connect, reach
+from craftlog.runtime.mongo import Database, connect, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.settings import Settings
 
@@ -56,13 +56,11 @@ class GatewaySettings(Settings):
     expected_services: str = "ingest,observer,learner,search"
 
 
-def build(settings: GatewaySettings) -> ASGIApp:
-    """Return the application; it connects when it starts."""
-    client = Client()
-    log = Log(client)
-    database, objects = connect(settings), Objects(settings)
+def assemble(settings: GatewaySettings, client: Client, database: Database) -> Gateway:
+    """Return what the routes work with; nothing is sent yet."""
+    log, objects = Log(client), Objects(settings)
     heads = Heads(log, database)
-    gateway = Gateway(
+    return Gateway(
         log=log,
         objects=objects,
         heads=heads,
@@ -71,11 +69,18 @@ def build(settings: GatewaySettings) -> ASGIApp:
         disks=Desk(log, Rules(disk.INITIAL, disk.decide, disk.evolve), Snapshots(heads, snapshots.disk)),
         spaces=Desk(log, Rules(space.INITIAL, space.decide, space.evolve), Snapshots(heads, snapshots.space)),
     )
-    health = Health(
-        log,
-        {"nats": log.prepare, "mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
-        [name for name in settings.expected_services.split(",") if name],
-    )
+
+
+def build(settings: GatewaySettings) -> ASGIApp:
+    """Return the application; it connects when it starts."""
+    client, database = Client(), connect(settings)
+    gateway = assemble(settings, client, database)
+    probes: dict[str, Probe] = {
+        "nats": gateway.log.prepare,
+        "mongo": lambda: reach(lambda: database.command("ping")),
+        "s3": gateway.objects.prepare,
+    }
+    expected = [name for name in settings.expected_services.split(",") if name]
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -86,8 +91,8 @@ def build(settings: GatewaySettings) -> ASGIApp:
             reconnect_time_wait=0.25,  # type: ignore[arg-type] # nats-py says int, and sleeps for it
             connect_timeout=2,
         )
-        await patiently(log.prepare)
-        await heads.listen()
+        await patiently(gateway.log.prepare)
+        await gateway.heads.listen()
         yield
         await client.close()
         database.client.close()
@@ -95,7 +100,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
     app = FastAPI(title="Craftlog", lifespan=lifespan, docs_url="/swagger", redoc_url=None, telemetry=_NO_TELEMETRY)
     app.state.keys = Keys({settings.api_token.get_secret_value(): DEFAULT_PROJECT, **settings.tokens})
     app.state.gateway = gateway
-    app.state.health = health
+    app.state.health = Health(gateway.log, probes, expected)
     _route(app)
     answers.register(app)
     return Traced(Appends(app, app.state.keys, gateway), exported=settings.otlp_endpoint is not None)

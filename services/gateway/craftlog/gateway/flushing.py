@@ -16,23 +16,24 @@ from craftlog.runtime.errors import UnavailableError
 FLUSH_BUDGET: Final = 25.0
 
 
-async def flush(gateway: Gateway, address: Address, receive: Receive) -> str:
+async def flush(gateway: Gateway, address: Address, receive: Receive, *, budget: float = FLUSH_BUDGET) -> str:
     """Ask for the board to read all messages and wait until it has; return what is wrong with it, "" for nothing.
 
     Args:
         gateway: what to work with.
         address: the session.
         receive: the client's side of the connection; where it hangs up, the waiting ends.
+        budget: how long to wait, in seconds; clients give up a little later.
 
     Raises:
         AbsentError, MissingError: there is no such session, or it was deleted meanwhile.
-        UnavailableError: the board is not there within 25 seconds; the text says how far it got.
+        UnavailableError: the board is not there within the budget; the text says how far it got.
     """
     decided = await gateway.sessions.transact(address, [RequestFlush()], cause=str(uuid4()))
     if not (decided.state.tracked and decided.state.messages):
         return ""
     board = Address(Kind.BOARD, address.project, address.id)
-    waiting = asyncio.create_task(_observed(gateway, board, decided.state.messages))
+    waiting = asyncio.create_task(_observed(gateway, board, decided.state.messages, budget))
     gone = asyncio.create_task(_hung_up(receive))
     try:
         await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -42,7 +43,7 @@ async def flush(gateway: Gateway, address: Address, receive: Receive) -> str:
         gone.cancel()
 
 
-async def _observed(gateway: Gateway, board: Address, through: int) -> str:
+async def _observed(gateway: Gateway, board: Address, through: int, budget: float) -> str:
     reached = 0
 
     def done(head: Document | None) -> str | None:
@@ -56,7 +57,7 @@ async def _observed(gateway: Gateway, board: Address, through: int) -> str:
         return f"the board cannot be updated: {head['stalled']['reason']}" if "stalled" in head else None
 
     try:
-        return await gateway.heads.until(board, done, FLUSH_BUDGET)
+        return await gateway.heads.until(board, done, budget)
     except TimeoutError as late:
         raise UnavailableError(f"{reached} of {through} messages are observed; ask again to go on waiting") from late
 

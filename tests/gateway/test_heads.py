@@ -1,0 +1,142 @@
+"""Reading your own writes, with a log and a MongoDB that are real and a projector that is this test."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from craftlog.contracts.readmodels import BOARDS, SESSIONS, Document
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway.auth import DEFAULT_PROJECT
+from craftlog.gateway.decider.session import AppendMessage, CreateSession, DeleteSession
+from craftlog.gateway.errors import MissingError
+from craftlog.gateway.flushing import flush
+from craftlog.gateway.handlers import Gateway
+from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.mongo import Database
+
+OTHER_PROJECT = "00000000-0000-4000-8000-000000000002"
+SOON = 0.05
+NEVER = 0.3
+REASON = {"version": 1, "reason": "it cannot be folded"}
+
+
+async def session(gateway: Gateway, messages: int = 0) -> Address:
+    address = Address(Kind.SESSION, DEFAULT_PROJECT, str(uuid4()))
+    said = [AppendMessage(str(uuid4()), "user", (), {}) for _ in range(messages)]
+    await gateway.sessions.transact(address, [CreateSession(), *said], cause=address.id)
+    return address
+
+
+async def project(gateway: Gateway, database: Database, address: Address, **head: object) -> None:
+    """Write a head as its projector would, and announce it."""
+    collection = database[SESSIONS if address.kind is Kind.SESSION else BOARDS]
+    document: Document = {"_id": address.id, "project": DEFAULT_PROJECT, "seq": 1, **head}
+    await collection.replace_one({"_id": address.id}, document, upsert=True)
+    await gateway.log.client.publish(address.head_subject, str(head.get("version", 0)).encode())
+
+
+class TestSeen:
+    async def test_waits_until_the_read_model_has_reached_the_log(self, gateway: Gateway, database: Database) -> None:
+        address = await session(gateway, messages=2)
+        await project(gateway, database, address, version=2)
+        seen = asyncio.create_task(gateway.heads.seen(address))
+        await asyncio.sleep(SOON)
+        assert not seen.done()
+        await project(gateway, database, address, version=3)
+        assert (await seen).head["version"] == 3
+        assert (await seen).stalled is None
+
+    async def test_looks_by_itself_where_nothing_is_announced(self, gateway: Gateway, database: Database) -> None:
+        address = await session(gateway)
+        seen = asyncio.create_task(gateway.heads.seen(address))
+        await asyncio.sleep(SOON)
+        await database[SESSIONS].insert_one({"_id": address.id, "project": DEFAULT_PROJECT, "version": 1})
+        assert (await seen).head["version"] == 1
+
+    async def test_gives_up_after_its_budget(self, gateway: Gateway) -> None:
+        address = await session(gateway)
+        with pytest.raises(UnavailableError, match="is behind"):
+            await gateway.heads.seen(address, budget=NEVER)
+        assert gateway.heads._waiting == {}
+
+    async def test_of_a_stalled_one_is_what_was_folded_before(self, gateway: Gateway, database: Database) -> None:
+        address = await session(gateway, messages=2)
+        await project(gateway, database, address, version=2, stalled=REASON)
+        assert (await gateway.heads.seen(address)).stalled == 2
+
+    async def test_of_one_that_stalled_at_once_is_nothing(self, gateway: Gateway, database: Database) -> None:
+        address = await session(gateway)
+        await project(gateway, database, address, stalled=REASON)
+        with pytest.raises(UnavailableError, match="it cannot be folded"):
+            await gateway.heads.seen(address)
+
+    async def test_of_nothing_is_missing(self, gateway: Gateway) -> None:
+        nowhere = Address(Kind.SESSION, DEFAULT_PROJECT, str(uuid4()))
+        with pytest.raises(MissingError):
+            await gateway.heads.seen(nowhere)
+        assert await gateway.heads.seen_or_none(nowhere) is None
+
+    async def test_of_a_deleted_one_is_missing(self, gateway: Gateway) -> None:
+        address = await session(gateway)
+        await gateway.sessions.transact(address, [DeleteSession()], cause="the end")
+        with pytest.raises(MissingError):
+            await gateway.heads.seen(address)
+
+    async def test_a_head_belongs_to_its_project(self, gateway: Gateway, database: Database) -> None:
+        address = await session(gateway)
+        await project(gateway, database, address, version=1)
+        assert await gateway.heads.head(address)
+        assert await gateway.heads.head(Address(Kind.SESSION, OTHER_PROJECT, address.id)) is None
+
+
+class TestFlush:
+    async def test_waits_until_the_board_has_read_everything(self, gateway: Gateway, database: Database) -> None:
+        address, board = await with_board(gateway, database, through=1)
+        flushed = asyncio.create_task(flush(gateway, address, connected))
+        await asyncio.sleep(SOON)
+        assert not flushed.done()
+        await project(gateway, database, board, version=2, through_position=2)
+        assert await flushed == ""
+
+    async def test_says_how_far_it_got_and_asks_only_once(self, gateway: Gateway, database: Database) -> None:
+        address, _ = await with_board(gateway, database, through=1)
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="1 of 2 messages are observed"):
+                await flush(gateway, address, connected, budget=NEVER)
+        assert [past.type async for past in gateway.log.read(address)][3:] == ["FlushRequested.v1"]
+
+    async def test_ends_when_the_client_hangs_up(self, gateway: Gateway, database: Database) -> None:
+        address, _ = await with_board(gateway, database, through=1)
+        await flush(gateway, address, hung_up)
+        await asyncio.sleep(0)
+        assert gateway.heads._waiting == {}
+
+    async def test_names_what_stops_the_board(self, gateway: Gateway, database: Database) -> None:
+        address, board = await with_board(gateway, database, through=1)
+        await project(gateway, database, board, version=1, through_position=1, stalled=REASON)
+        assert "it cannot be folded" in await flush(gateway, address, connected)
+
+    async def test_of_a_session_deleted_meanwhile_is_missing(self, gateway: Gateway, database: Database) -> None:
+        address, board = await with_board(gateway, database, through=1)
+        flushed = asyncio.create_task(flush(gateway, address, connected))
+        await asyncio.sleep(SOON)
+        await project(gateway, database, board, version=2, deleted=True)
+        with pytest.raises(MissingError):
+            await flushed
+
+
+async def with_board(gateway: Gateway, database: Database, through: int) -> tuple[Address, Address]:
+    """Return a session of two messages, and its board that has read some of them."""
+    address = await session(gateway, messages=2)
+    board = Address(Kind.BOARD, address.project, address.id)
+    await project(gateway, database, board, version=1, through_position=through)
+    return address, board
+
+
+async def connected() -> dict[str, str]:
+    return await asyncio.get_running_loop().create_future()
+
+
+async def hung_up() -> dict[str, str]:
+    return {"type": "http.disconnect"}
