@@ -98,6 +98,17 @@ class TestErasure:
             await until(lambda: is_erased(world, DISKS, disk))
         await assert_nothing_is_left(world, disk)
 
+    async def test_a_session_that_could_not_be_read_any_further_goes_like_any_other(self, world, ingest):
+        session = await whisper(world)
+        await world.append(session, example(MessageAppended, position=77))
+        async with ingest() as parts:
+            await until(lambda: world.head(SESSIONS, session, messages=5))
+            assert session.id in parts.projectors[0].stalled
+            await world.append(session, SessionDeleted())
+            await until(lambda: is_erased(world, SESSIONS, session))
+            assert parts.projectors[0].stalled == {}
+        await assert_nothing_is_left(world, session)
+
     async def test_its_neighbours_keep_everything(self, world, ingest):
         doomed, kept = await whisper(world), await whisper(world)
         await world.append(doomed, SessionDeleted())

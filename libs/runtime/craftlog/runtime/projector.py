@@ -99,7 +99,11 @@ class Projector:
     async def _handle(self, events: Sequence[Recorded]) -> None:
         by_address: dict[Address, list[Recorded]] = {}
         for recorded in events:
-            if recorded.address.id not in self.stalled:
+            if recorded.is_tombstone:
+                # It applies whatever version is stored, and to what is stalled as well.
+                by_address[recorded.address] = [recorded]
+                self.stalled.pop(recorded.address.id, None)
+            elif recorded.address.id not in self.stalled:
                 by_address.setdefault(recorded.address, []).append(recorded)
         await self._load_heads(address.id for address in by_address)
         folded = [one for address, own in by_address.items() if (one := await self._fold_next(address, own))]
@@ -135,6 +139,8 @@ class Projector:
         """Apply the version rule to what was delivered."""
         head = self._heads.get(address.id, {})
         version, seq = head.get("version", 0), head.get("seq", 0)
+        if events[-1].is_tombstone and events[-1].seq > seq:
+            return await self._fold(address, head, events)
         new: list[Recorded] = []
         for recorded in events:
             if recorded.seq <= seq:
