@@ -21,6 +21,8 @@ from craftlog.contracts.events import (
 from craftlog.contracts.messages import Stored
 from craftlog.contracts.readmodels import BLOCKS, LESSONS
 from craftlog.contracts.subjects import Address, Kind
+from craftlog.learner.agent import TaskToLearn
+from craftlog.learner.rules import RulesEngine
 from craftlog.learner.store import Pupils
 from craftlog.runtime import work
 from craftlog.runtime.errors import UnavailableError
@@ -124,7 +126,7 @@ class TestWhen:
         session = fresh(Kind.SESSION)
         await world.say(session, HARD)
         await world.observe(session, len(HARD), (task_id(), "success", range(1, 17)))
-        async with learner() as parts:
+        async with learner(learn_idle_seconds=3600) as parts:
             await drained(parts)
             assert await world.types() == []
             await world.flush(session, len(HARD))
@@ -152,16 +154,19 @@ class TestWhen:
         [sop] = await world.blocks("sop")
         assert len(sop["provenance"]["message_ids"]) == len(HARD)
 
-    async def test_a_task_teaches_once_even_when_it_is_begun_again(self, world, learner):
+    async def test_a_task_teaches_once_and_the_engine_is_not_asked_again(self, world, learner, monkeypatch):
         session, task = await taught(world, learner)
         before = await world.types()
         again = TaskStarted(task_id=task), TaskSucceeded(task_id=task)
         observed = SessionObserved(through_position=len(HARD), engine="rules")
         await world.append(Address(Kind.BOARD, PROJECT, session.id), *again, observed)
         await world.flush(session, len(HARD))
+        asked = list[TaskToLearn]()
+        monkeypatch.setattr(RulesEngine, "distil", lambda _, task: asked.append(task))
         async with learner() as parts:
             await drained(parts)
         assert await world.types() == before
+        assert asked == []
 
     async def test_two_learners_teach_no_task_twice(self, world, learner):
         sessions = [fresh(Kind.SESSION) for _ in range(6)]

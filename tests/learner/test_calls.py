@@ -17,6 +17,10 @@ class TestReading:
         calls = read(conversation(call("find", "x"), call("store", "y"), result("two", "y"), result("one", "x"))).calls
         assert [(one.tool, one.result) for one in calls] == [("find", "one"), ("store", "two")]
 
+    def test_no_result_takes_anothers_place(self):
+        calls = read(conversation(call("find", "x"), call("find", "x"), result("one", "x"), result("two", "x"))).calls
+        assert {one.result for one in calls} == {"one", "two"}
+
     def test_a_result_without_an_id_is_found_by_name(self):
         calls = read(conversation(call("find", "x"), result("one", None, name="find"))).calls
         assert calls[0].result == "one"

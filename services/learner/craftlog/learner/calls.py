@@ -136,7 +136,7 @@ def _answer(calls: list[Call], part: Part) -> None:
     # NOTE: agents use the same call id again in one conversation; the newest call without a result is meant.
     for index in range(len(calls) - 1, -1, -1):
         call = calls[index]
-        same = call.call_id == call_id if call_id is not None else name in (None, call.tool)
+        same = call_id in (None, call.call_id) and name in (None, call.tool)
         if same and call.result is None:
             text = part.text or ""
             calls[index] = replace(call, result=text, failed=bool(meta.get("is_error")) or _is_error(text))
