@@ -16,6 +16,7 @@ from craftlog.contracts.questions import ConsumerHealth
 from craftlog.contracts.subjects import STREAM, Kind, every
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.log import CONNECTION_ERRORS, Log
+from craftlog.runtime.telemetry import span
 
 MOST_AT_ONCE: Final = 500
 _PULL_EXPIRES: Final = 2.0
@@ -157,7 +158,8 @@ class Lane:
             except UndecodableError as reason:
                 await self._undecodable(message.subject, seq, str(reason))
         if events:
-            await self._handle(events)
+            with span(f"consume {self.durable}", causes=(recorded.traceparent for recorded in events)):
+                await self._handle(events)
 
     async def _acknowledge(self, last: Msg) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -36,13 +36,14 @@ def configure(service: str, settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(service=service)
-    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: f"craftlog-{service}"}))
     if settings.otlp_endpoint:
-        # Imported here because the exporter is an extra that most deployments do without.
+        # Imported here because the exporter is an extra that most deployments do without. Without a provider spans are
+        # not recorded, and cost next to nothing, but still hand on the trace that they stand in.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
+        provider = TracerProvider(resource=Resource.create({SERVICE_NAME: f"craftlog-{service}"}))
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(settings.otlp_endpoint)))
-    trace.set_tracer_provider(provider)
+        trace.set_tracer_provider(provider)
 
 
 def traceparent() -> str | None:
@@ -60,7 +61,15 @@ def continued(parent: str | None) -> context.Context:
 
 
 @contextmanager
-def span(name: str, parent: str | None = None) -> Iterator[trace.Span]:
-    """Run a block in a span, below ``parent`` where it is given, else below the current one."""
-    with _TRACER.start_as_current_span(name, context=continued(parent) if parent else None) as current:
+def span(name: str, parent: str | None = None, causes: Iterable[str | None] = ()) -> Iterator[trace.Span]:
+    """Run a block in a span, below ``parent`` where it is given, else below the current one.
+
+    ``causes`` are the traces of what is handled together here; one alone is the parent, several are linked.
+    """
+    known = {cause for cause in causes if cause}
+    if len(known) == 1:
+        parent = known.pop()
+    links = [trace.Link(trace.get_current_span(continued(cause)).get_span_context()) for cause in known]
+    where = continued(parent) if parent else None
+    with _TRACER.start_as_current_span(name, context=where, links=links) as current:
         yield current

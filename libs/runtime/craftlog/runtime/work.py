@@ -16,6 +16,7 @@ from craftlog.contracts.questions import Stalled
 from craftlog.contracts.readmodels import Document
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.mongo import Database, reach
+from craftlog.runtime.telemetry import span
 
 _DELAYS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _SAME_ERROR_IS_POISON: Final = 5
@@ -28,13 +29,17 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Work on one aggregate. ``since`` is when it first became due; ``data`` is the reactor's own."""
+    """Work on one aggregate.
+
+    ``since`` is when it first became due, ``data`` is the reactor's own, ``traceparent`` the trace of what made it due.
+    """
 
     key: str
     project: str
     due_at: datetime
     since: datetime
     data: Document = field(default_factory=dict)
+    traceparent: str | None = None
     tries: int = 0
     error: str | None = None
 
@@ -83,7 +88,8 @@ class Work:
     async def load(self) -> None:
         """Take up what was due when the last process ended."""
         for stored in await reach(lambda: self._due.find({}).to_list(None)):
-            item = Item(stored["_id"], stored["project"], stored["due_at"], stored["since"], stored.get("data", {}))
+            when = (stored["due_at"], stored["since"])
+            item = Item(stored["_id"], stored["project"], *when, stored["data"], stored.get("traceparent"))
             self._stored_due[item.key] = item.due_at
             self._put(item)
 
@@ -200,7 +206,8 @@ class Work:
         return bool(result.matched_count)
 
     async def _under_lease(self, item: Item) -> datetime | None:
-        performing = asyncio.ensure_future(self._perform(item))
+        with span(f"{self._kind} work", item.traceparent):
+            performing = asyncio.ensure_future(self._perform(item))
         try:
             while True:
                 done, _ = await asyncio.wait({performing}, timeout=_HEARTBEAT)
@@ -251,8 +258,6 @@ class Work:
 
 
 def _stored(item: Item) -> UpdateOne:
-    return UpdateOne(
-        {"_id": item.key},
-        {"$set": {"project": item.project, "due_at": item.due_at, "since": item.since, "data": item.data}},
-        upsert=True,
-    )
+    when = {"due_at": item.due_at, "since": item.since}
+    what = {"project": item.project, "data": item.data, "traceparent": item.traceparent}
+    return UpdateOne({"_id": item.key}, {"$set": when | what}, upsert=True)

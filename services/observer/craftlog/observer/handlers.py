@@ -85,11 +85,13 @@ class Listener:
             known = due.get(key) or self._diary.get(key)
             match recorded.event:
                 case MessageAppended(position=position):
-                    due[key] = self._buffered(known, recorded, position)
+                    due[key] = replace(self._buffered(known, recorded, position), traceparent=recorded.traceparent)
                 case FlushRequested():
-                    due[key] = self._at_once(known, recorded.address, {"seq": recorded.seq - 1})
+                    at_once = self._at_once(known, recorded.address, {"seq": recorded.seq - 1})
+                    due[key] = replace(at_once, traceparent=recorded.traceparent)
                 case SessionDeleted():
-                    due[key] = self._at_once(None, recorded.address, {"deleted": True})
+                    at_once = self._at_once(None, recorded.address, {"deleted": True})
+                    due[key] = replace(at_once, traceparent=recorded.traceparent)
                     gone.append(key)
                 case _:
                     pass
