@@ -19,6 +19,7 @@ from craftlog.contracts.events import (
 )
 from craftlog.contracts.subjects import Address, Kind, parse
 from craftlog.learner.agent import Agent, Lesson, Skip, TaskToLearn
+from craftlog.learner.board import Board
 from craftlog.learner.decider import Command, FileSop, ForgetSession, RejectedError, SkipLesson, State
 from craftlog.learner.sessions import Sessions
 from craftlog.learner.store import Pupil, Pupils
@@ -64,7 +65,11 @@ class Listener:
     async def on_undecodable(self, subject: str, seq: int, reason: str) -> None:
         """Have the session looked at, which fails and is parked with its reason."""
         logger.error("undecodable", subject=subject, seq=seq, reason=reason)
-        await self._mark([parse(subject)])
+        try:
+            await self._mark([parse(subject)])
+        except ValueError:
+            # Nobody of ours wrote it, and there is nothing to look at.
+            logger.warning("not_an_aggregate", subject=subject)
 
     async def _mark(self, addresses: Iterable[Address]) -> None:
         now = self._clock()
@@ -126,9 +131,8 @@ class Learner:
         if not waiting:
             return None
         last = await self._sessions.last(*whose)
-        if last and isinstance(last.event, MessageAppended) and last.time + self._idle > self._clock():
-            # It is being talked to: no need to read all of it.
-            return last.time + self._idle
+        if last and (not_before := self._not_before(last, known)):
+            return not_before
         transcript = await self._sessions.transcript(*whose)
         settles_at = transcript.settles_at(known.through_position, self._clock(), self._idle)
         if settles_at > self._clock():
@@ -136,6 +140,14 @@ class Learner:
         for task in waiting:
             await self._teach(tree, await self._sessions.task(pupil.session_id, known, task, transcript))
         return None
+
+    def _not_before(self, last: Recorded, known: Board) -> datetime | None:
+        """Tell from its newest event alone that a session is not ready, so that it need not be read."""
+        if not isinstance(last.event, MessageAppended):
+            return None
+        now = self._clock()
+        silent_at = (now if known.through_position < last.event.position else last.time) + self._idle
+        return silent_at if silent_at > now else None
 
     async def _teach(self, tree: Address, task: TaskToLearn) -> None:
         lesson = await self._agent.distil(task)

@@ -7,17 +7,13 @@ from itertools import islice
 from typing import Any, Final
 
 from craftlog.contracts.events import ToolStep
-from craftlog.learner.calls import Call, Conversation, Turn, keys, leaves, parsed, words
-from craftlog.learner.case_values import normal
+from craftlog.learner.calls import Call, Conversation, words
+from craftlog.learner.sources import Sources, listed
 
 MOST_STEPS: Final = 20
 _LONGEST_CYCLE: Final = 4
 _LONGEST_TITLE: Final = 3
 _MOST_ARGUMENTS: Final = 12
-_MOST_LEAVES: Final = 50
-_MOST_SOURCES: Final = 3
-_MOST_TEXT: Final = 100_000
-_SHORTEST_TRACE: Final = 3
 _LOOKING: Final = frozenset(
     re.findall(
         r"\w+",
@@ -27,14 +23,6 @@ _LOOKING: Final = frozenset(
 )
 _SMALL_WORDS: Final = frozenset(
     re.findall(r"\w+", "a all an by for from in into of on sop sops skill skills the to with")
-)
-_YES: Final = re.compile(
-    r"\W*(?:yes|yeah|yep|ok|okay|sure|correct|agreed|confirmed|go ahead|please (?:go|do|proceed)|proceed|i confirm)\b",
-    re.IGNORECASE,
-)
-_ASKS: Final = re.compile(r"\?|\b(?:confirm|let me know|shall i|proceed)\b", re.IGNORECASE)
-_MONTHS: Final = re.findall(
-    r"\w+", "january february march april may june july august september october november december"
 )
 
 
@@ -108,70 +96,6 @@ def _topic(tool: str) -> str:
     return "_".join(about[:_LONGEST_TITLE])
 
 
-class Sources:
-    """Where the values in a conversation come from: the user's words before a call, or an earlier call's result."""
-
-    def __init__(self, conversation: Conversation) -> None:
-        self._conversation = conversation
-        self._given = [frozenset(normal(leaf) for leaf in leaves(call.arguments)) for call in conversation.calls]
-        # NOTE: many tools repeat in their result what they were given; that is no finding.
-        self._found = [_contents(call) - given for call, given in zip(conversation.calls, self._given, strict=True)]
-        self._said = [f" {normal(turn.text)} " if turn.by_user else "" for turn in conversation.turns]
-
-    def of(self, value: Any, call: Call) -> str:
-        """Return where a value comes from, in words to put after it; nothing where the agent made it up."""
-        wanted = [leaf for leaf in islice(leaves(value), _MOST_LEAVES) if not isinstance(leaf, bool) and normal(leaf)]
-        said = [self._is_said(leaf, call.turn) for leaf in wanted]
-        left = [normal(leaf) for leaf, by_user in zip(wanted, said, strict=True) if not by_user]
-        earlier = self._conversation.calls.index(call)
-        if found := self._tools(left, self._found[:earlier]):
-            return f"found by {found}"
-        if any(said):
-            return "the user gave"
-        same = self._tools(left, self._given[:earlier])
-        return f"given to {same}" if same else ""
-
-    def agreed(self, call: Call) -> bool:
-        """Tell whether the user said yes to a question right before the call."""
-        nothing = Turn(by_user=True, text="")
-        question, answer = [nothing, nothing, *self._conversation.turns[: call.turn]][-2:]
-        return (
-            not question.by_user
-            and bool(_ASKS.search(question.text))
-            and answer.by_user
-            and bool(_YES.match(answer.text))
-        )
-
-    def _is_said(self, leaf: Any, turn: int) -> bool:
-        forms = (normal(leaf), *_as_dates(leaf))
-        return any(f" {form} " in said for said in self._said[:turn] for form in forms)
-
-    def _tools(self, values: Sequence[str], places: Sequence[frozenset[str]]) -> str:
-        """Return the tools in whose places the values are first seen."""
-        names = dict[str, None]()
-        for value in values:
-            if len(value) >= _SHORTEST_TRACE:
-                first = next((at for at, place in enumerate(places) if value in place), None)
-                names |= {} if first is None else {self._conversation.calls[first].tool: None}
-        return _listed(list(names)[:_MOST_SOURCES])
-
-
-def _contents(call: Call) -> frozenset[str]:
-    result = parsed(call.result)
-    if isinstance(result, str):
-        return frozenset(normal(token) for token in result[:_MOST_TEXT].split())
-    return frozenset(normal(item) for item in [*leaves(result), *keys(result)])
-
-
-def _as_dates(leaf: Any) -> Sequence[str]:
-    """Return how people say an ISO date."""
-    date = re.fullmatch(r"\d{4}-(\d\d)-(\d\d)", leaf) if isinstance(leaf, str) else None
-    if not date or not 1 <= int(date[1]) <= len(_MONTHS):
-        return ()
-    month, day = _MONTHS[int(date[1]) - 1], int(date[2])
-    return [f"{name} {day}{suffix}" for name in (month, month[:3]) for suffix in ("", "st", "nd", "rd", "th")]
-
-
 def _once_each(steps: Sequence[Step]) -> list[Step]:
     """Fold what is done several times in a row, one step or a few, into doing it once."""
     folded: list[Step] = []
@@ -201,18 +125,18 @@ def _with(call: Call, sources: Sources) -> str:
     by_source: dict[str, list[str]] = {}
     for name, value in islice(call.arguments.items(), _MOST_ARGUMENTS):
         by_source.setdefault(sources.of(value, call), []).append(" ".join(words(name)))
-    clauses = [f"the {_listed(names)} {source or 'the case needs'}" for source, names in by_source.items()]
+    clauses = [f"the {listed(names)} {source or 'the case needs'}" for source, names in by_source.items()]
     return f" with {'; '.join(clauses)}" if clauses else ""
 
 
 def _each(step: Step) -> str:
     varying = _differing(step.calls)
-    return f", once for each {_listed(varying)}" if len(step.calls) > 1 and varying else ""
+    return f", once for each {listed(varying)}" if len(step.calls) > 1 and varying else ""
 
 
 def _beware(step: Step) -> str:
     wrong = list(dict.fromkeys(name for refused in step.refused for name in _differing((refused, step.calls[0]))))
-    return f" Check the {_listed(wrong)} first: what is wrong is refused." if wrong else ""
+    return f" Check the {listed(wrong)} first: what is wrong is refused." if wrong else ""
 
 
 def _differing(calls: Iterable[Call]) -> list[str]:
@@ -220,7 +144,3 @@ def _differing(calls: Iterable[Call]) -> list[str]:
     first, *others = (call.arguments for call in calls)
     names = dict.fromkeys(name for arguments in (first, *others) for name in arguments)
     return [" ".join(words(name)) for name in names if any(other.get(name) != first.get(name) for other in others)]
-
-
-def _listed(items: Sequence[str]) -> str:
-    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pymongo import UpdateOne
-
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import SessionCreated, SessionDeleted, SpaceConnected
 from craftlog.contracts.readmodels import BLOCKS, LESSONS, TREES, Document
@@ -47,9 +45,17 @@ class Pupils:
 
     async def note(self, events: Sequence[Recorded]) -> None:
         """Take in what these events say; taking them in again changes nothing."""
-        changes = [change for recorded in events if (change := _change(recorded))]
-        if changes:
-            await reach(lambda: self._pupils.bulk_write(changes, ordered=True))
+        for recorded in events:
+            known = {"_id": recorded.address.id}
+            match recorded.event:
+                case SessionCreated(space_id=str(space_id)) | SpaceConnected(space_id=space_id):
+                    now = {"project": recorded.address.project, "space_id": space_id}
+                    change = {"$set": now, "$addToSet": {"spaces": space_id}}
+                    await self._update(known, change, upsert=True)
+                case SessionDeleted():
+                    await self._update(known, {"$set": {"deleted": True}})
+                case _:
+                    pass
 
     async def get(self, session_id: str) -> Pupil | None:
         """Return a session, or None where it never had a space."""
@@ -64,17 +70,8 @@ class Pupils:
         """Remove a session."""
         await reach(lambda: self._pupils.delete_one({"_id": session_id}))
 
-
-def _change(recorded: Recorded) -> UpdateOne | None:
-    known = {"_id": recorded.address.id}
-    match recorded.event:
-        case SessionCreated(space_id=str(space_id)) | SpaceConnected(space_id=space_id):
-            now: Document = {"project": recorded.address.project, "space_id": space_id}
-            return UpdateOne(known, {"$set": now, "$addToSet": {"spaces": space_id}}, upsert=True)
-        case SessionDeleted():
-            return UpdateOne(known, {"$set": {"deleted": True}})
-        case _:
-            return None
+    async def _update(self, known: Document, change: Document, *, upsert: bool = False) -> None:
+        await reach(lambda: self._pupils.update_one(known, change, upsert=upsert))
 
 
 class Trees:
