@@ -7,6 +7,7 @@ import pytest
 
 from craftlog.contracts.readmodels import BOARDS, SESSIONS, Document
 from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway import heads
 from craftlog.gateway.auth import DEFAULT_PROJECT
 from craftlog.gateway.decider.session import AppendMessage, CreateSession, DeleteSession
 from craftlog.gateway.errors import MissingError
@@ -37,7 +38,11 @@ async def project(gateway: Gateway, database: Database, address: Address, **head
 
 
 class TestSeen:
-    async def test_waits_until_the_read_model_has_reached_the_log(self, gateway: Gateway, database: Database) -> None:
+    async def test_waits_until_the_read_model_has_reached_the_log(
+        self, gateway: Gateway, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # So that only an announcement can end the waiting.
+        monkeypatch.setattr(heads, "_LOOK_EVERY", 60.0)
         address = await session(gateway, messages=2)
         await project(gateway, database, address, version=2)
         seen = asyncio.create_task(gateway.heads.seen(address))

@@ -119,6 +119,17 @@ class TestMessages:
         (item,) = api.get(f"/session/{session}/messages", format="acontext")["items"]
         assert item["parts"][0]["text"] == "é\0" * 200_000
 
+    def test_hold_whatever_was_accepted(self, api: Api) -> None:
+        session = api.make("session")
+        deep: Any = "end"
+        for _ in range(60):
+            deep = [deep]
+        strange = {"$set": 1, "a.b": 2, "": 3, "_id": 4, "__proto__": 5, "$": {"$": []}}
+        numbers = [2**63 - 1, -(2**63), 1e308, 5e-324, 0.1, -0.0]
+        message = {"role": "user", "content": "\0 \x1f \u2028 😀", "deep": deep, "strange": strange, "numbers": numbers}
+        api.post(f"/session/{session}/messages", json={"blob": message}, expect=201)
+        assert api.get(f"/session/{session}/messages")["items"] == [message]
+
     async def test_too_large_for_an_event_leave_nothing_where_there_is_no_session(self, api: Api, stack: Stack) -> None:
         nowhere = str(uuid4())
         api.post(f"/session/{nowhere}/messages", json=said("x" * 300_000), expect=404)

@@ -1,6 +1,7 @@
 """What comes out of Craftlog equals what was sent."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -106,6 +107,15 @@ class TestRoundTrip:
             "usage": {"input_tokens": 3},
         }
         assert stored_and_back(message) == message
+
+    @pytest.mark.shared
+    def test_real_conversations_come_back_key_for_key(self):
+        runs = Path(__file__).parents[3].parent / "shared" / "data" / "airline_runs.jsonl"
+        if not runs.exists():
+            pytest.skip("the sample data does not lie beside the project")
+        for line in runs.read_text().splitlines():
+            messages = json.loads(line)["messages"]
+            assert [stored_and_back(message) for message in messages] == messages
 
 
 class TestCanonical:

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError
@@ -27,6 +27,7 @@ _KNOWN: Final = (
     RefusedError,
     RequestValidationError,
     HTTPException,
+    ClientDisconnect,
 )
 
 logger = structlog.get_logger()
@@ -66,6 +67,8 @@ def answer_to(error: Exception) -> Response:
             status, reason = HTTPStatus.BAD_REQUEST, _parameter(error)
         case HTTPException():
             status, reason, headers = error.status_code, error.detail, error.headers
+        case ClientDisconnect():
+            status, reason = HTTPStatus.BAD_REQUEST, "body: the client hung up before its end"
         case _:
             logger.error("failed", exc_info=error)
             status, reason = HTTPStatus.INTERNAL_SERVER_ERROR, "something broke here; our log says what"

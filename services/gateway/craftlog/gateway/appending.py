@@ -16,7 +16,9 @@ from craftlog.gateway.decider.session import AppendMessage
 from craftlog.gateway.dialects.openai import Canonical
 from craftlog.gateway.errors import TooLargeError
 from craftlog.gateway.handlers import Gateway
+from craftlog.gateway.heads import READ_BUDGET
 from craftlog.gateway.wire import PARTS
+from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.objects import key_of
 
 # JSON of this size fits into an event, whatever its numbers and escapes look like once we have written them.
@@ -60,8 +62,7 @@ async def append_once(gateway: Gateway, address: Address, message: Canonical, ke
             stored = await _transact(gateway, address, replace(command, looked_up=looked_up), f"{message_id} {request}")
             looked_up = None
         except UnansweredKeyError as unanswered:
-            await gateway.heads.seen(address)
-            if found := await gateway.reads.message(address.id, message_id):
+            if found := await _look_up(gateway, address, message_id, unanswered.through):
                 return _first_answer(found, request)
             looked_up = unanswered.through
     if stored:
@@ -70,6 +71,19 @@ async def append_once(gateway: Gateway, address: Address, message: Canonical, ke
     found = await gateway.reads.message(address.id, message_id)
     assert found is not None  # noqa: S101 - the state has its key, and the read model has reached the log
     return _first_answer(found, request)
+
+
+async def _look_up(gateway: Gateway, address: Address, message_id: str, through: int) -> Document | None:
+    """Return a message from the read model, once that has all up to a position; a deleted session has none."""
+
+    def reached(head: Document | None) -> Document | None:
+        return head if head and (head.get("deleted") or head.get("messages", 0) >= through) else None
+
+    try:
+        await gateway.heads.until(address, reached, READ_BUDGET)
+    except TimeoutError as late:
+        raise UnavailableError(f"the read model of session {address.id} is behind; ask again") from late
+    return await gateway.reads.message(address.id, message_id)
 
 
 def _first_answer(found: Document, request: str) -> Document:

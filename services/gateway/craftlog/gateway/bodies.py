@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from craftlog.gateway.errors import InvalidError, TooLargeError
 from craftlog.gateway.fields import Json, an_object
@@ -19,32 +19,38 @@ _MULTIPART_AROUND: Final = 256 * 1024
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-class _Limited(Request):
-    """A request whose body ends with TooLargeError where it grows over the limit."""
-
-    most = MOST_BYTES
-
-    async def stream(self) -> AsyncGenerator[bytes, None]:
-        declared = self.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.most:
-            raise TooLargeError(f"body: {declared} bytes are more than {self.most}")
-        received = 0
-        async for chunk in super().stream():
-            received += len(chunk)
-            if received > self.most:
-                raise TooLargeError(f"body: more than {self.most} bytes")
-            yield chunk
-
-
-def _limited(request: Request, most: int) -> _Limited:
-    limited = _Limited(request.scope, request.receive)
-    limited.most = most
-    return limited
+async def _chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > most:
+        raise TooLargeError(f"body: {declared} bytes are more than {most}")
+    received, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        received += len(chunk)
+        if received > most:
+            raise TooLargeError(f"body: more than {most} bytes")
+        more = message.get("more_body", False)
+        yield chunk
 
 
 async def raw_body(request: Request, most: int = MOST_BYTES) -> bytes:
-    """Return the body's bytes, or raise TooLargeError."""
-    return await _limited(request, most).body()
+    """Return the body's bytes.
+
+    Raises:
+        TooLargeError: there are more than ``most``; the rest is not kept.
+        ClientDisconnect: the client hung up before the end.
+    """
+    return b"".join([chunk async for chunk in _chunks(request, most)])
+
+
+class _Upload(Request):
+    """A request whose form is read no further than the limit."""
+
+    def stream(self) -> AsyncGenerator[bytes, None]:
+        return _chunks(self, MOST_BYTES + _MULTIPART_AROUND)
 
 
 async def small_object(request: Request) -> Json:
@@ -68,8 +74,7 @@ async def upload(request: Request) -> tuple[FormData, UploadFile]:
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise InvalidError("body", "must be multipart/form-data with a field file")
-    limited = _limited(request, MOST_BYTES + _MULTIPART_AROUND)
-    form = await limited.form(max_files=1, max_fields=8, max_part_size=MOST_SMALL_BYTES)
+    form = await _Upload(request.scope, request.receive).form(max_files=1, max_fields=8, max_part_size=MOST_SMALL_BYTES)
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise InvalidError("file", "is missing")
@@ -91,5 +96,5 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def digest(value: Any) -> str:
-    """Return what is the same for two bodies that say the same."""
-    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """Return 32 hex digits that are the same for two bodies that say the same."""
+    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]

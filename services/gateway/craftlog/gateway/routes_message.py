@@ -95,7 +95,7 @@ async def get(
         "items": await _items(gateway, stored, parts, format),
         "ids": [message["message_id"] for message in stored],
         "this_time_tokens": sum(map(wire.tokens, parts)),
-        "public_urls": {},
+        **({"public_urls": {}} if format == "acontext" else {}),
         **more,
     }
     return answer(data, stalled=seen.stalled)
