@@ -35,7 +35,7 @@ LESSONS: Final = "lessons"
 #             positions, reason, engine, created_at, updated_at}]}     one document: a reader sees one decision or none
 # trees      {pages: [{id, title, blocks, next_sort, filed: {session id: count}}], next_sort, forgotten: [session id],
 #             created_at, updated_at}                    ``blocks`` counts those on the page, ``next_sort`` is the free
-#                                                        place at the end; nothing is learned from ``forgotten`` sessions
+#                                                        place at the end; ``forgotten`` sessions teach nothing more
 # blocks     _id block id {project, space_id, parent_id, type, title, props, sort, provenance, created_at, updated_at}
 # lessons    _id "<space>/<task>" {project, space_id, session_id, task_id, state: learned|skipped, reason, block_id,
 #             engine, created_at}                        a session that is connected to another space teaches that too
