@@ -52,7 +52,7 @@ class Listener:
         """Note connections and deletions; a flush means that nobody waits for the session to fall silent."""
         await self._pupils.note(events)
         await self._mark(
-            recorded.address
+            (recorded.address, recorded.traceparent)
             for recorded in events
             if isinstance(recorded.event, SpaceConnected | SessionDeleted | FlushRequested)
             or (isinstance(recorded.event, SessionCreated) and recorded.event.space_id)
@@ -60,20 +60,24 @@ class Listener:
 
     async def on_board(self, events: Sequence[Recorded]) -> None:
         """Look at a session whenever it was observed."""
-        await self._mark(recorded.address for recorded in events if isinstance(recorded.event, SessionObserved))
+        observed = (recorded for recorded in events if isinstance(recorded.event, SessionObserved))
+        await self._mark((recorded.address, recorded.traceparent) for recorded in observed)
 
     async def on_undecodable(self, subject: str, seq: int, reason: str) -> None:
         """Have the session looked at, which fails and is parked with its reason."""
         logger.error("undecodable", subject=subject, seq=seq, reason=reason)
         try:
-            await self._mark([parse(subject)])
+            await self._mark([(parse(subject), None)])
         except ValueError:
             # Nobody of ours wrote it, and there is nothing to look at.
             logger.warning("not_an_aggregate", subject=subject)
 
-    async def _mark(self, addresses: Iterable[Address]) -> None:
+    async def _mark(self, causes: Iterable[tuple[Address, str | None]]) -> None:
         now = self._clock()
-        due = {address.id: Item(address.id, address.project, due_at=now, since=now) for address in addresses}
+        due = {
+            address.id: Item(address.id, address.project, due_at=now, since=now, traceparent=traceparent)
+            for address, traceparent in causes
+        }
         if due:
             await self._diary.mark(list(due.values()))
 
