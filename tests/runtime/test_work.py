@@ -124,6 +124,44 @@ async def test_a_mark_while_it_is_being_done_means_doing_it_again(database):
     assert doing.most_at_once == 1
 
 
+@pytest.mark.parametrize("again_in", [None, FAR], ids=["done", "again later"])
+async def test_a_mark_while_the_end_is_being_stored_means_doing_it_again(database, again_in):
+    doing = Doing()
+    marking: list[asyncio.Task[None]] = []
+
+    class Slow:
+        """The collection, which stores the end of the first attempt only once somebody has tried to mark it again."""
+
+        def __getattr__(self, name):
+            return getattr(database["due"], name)
+
+        async def delete_one(self, query):
+            await self._mark()
+            return await database["due"].delete_one(query)
+
+        async def update_one(self, query, change):
+            if "due_at" in change["$set"]:
+                await self._mark()
+            return await database["due"].update_one(query, change)
+
+        async def _mark(self):
+            if not marking:
+                marking.append(asyncio.create_task(work.mark([item("a")])))
+                await asyncio.wait(marking, timeout=0.2)
+
+    async def perform(one: Item) -> datetime | None:
+        await doing.perform(one)
+        return now() + again_in if again_in and len(doing.done) == 1 else None
+
+    work = Work({"due": Slow()}, "due", perform, kind="session")
+    running = asyncio.create_task(work.run())
+    await work.mark([item("a")])
+    await doing.have_done(2)
+    await nothing_is_left(database)
+    running.cancel()
+    await asyncio.gather(running, *marking, return_exceptions=True)
+
+
 async def test_a_dependency_that_is_away_delays_and_is_shown(database):
     doing = Doing()
     doing.failures = [UnavailableError("the model is away"), UnavailableError("the model is away")]

@@ -80,6 +80,8 @@ class Work:
         self._busy: Counter[str] = Counter()
         self._marked_while_running: set[str] = set()
         self._news = asyncio.Event()
+        # What is stored and what is in memory change together: a mark must not fall between the two.
+        self._changing = asyncio.Lock()
 
     def get(self, key: str) -> Item | None:
         """Return what is known to be due for a key."""
@@ -98,24 +100,26 @@ class Work:
 
         After a restart such an item is done too early, never too late, and a debounced item costs one write.
         """
-        earlier = [item for item in items if self._is_news(item)]
-        if earlier:
-            await reach(lambda: self._due.bulk_write([_stored(item) for item in earlier], ordered=False))
-        for item in items:
-            if item in earlier:
-                self._stored_due[item.key] = item.due_at
-            if item.key in self._running:
-                self._marked_while_running.add(item.key)
-            self._put(item)
+        async with self._changing:
+            earlier = [item for item in items if self._is_news(item)]
+            if earlier:
+                await reach(lambda: self._due.bulk_write([_stored(item) for item in earlier], ordered=False))
+            for item in items:
+                if item in earlier:
+                    self._stored_due[item.key] = item.due_at
+                if item.key in self._running:
+                    self._marked_while_running.add(item.key)
+                self._put(item)
 
     async def forget(self, keys: Iterable[str]) -> None:
         """Drop work on aggregates that are gone."""
         gone = list(keys)
-        for key in gone:
-            self._items.pop(key, None)
-            self._stored_due.pop(key, None)
-            self.parked.pop(key, None)
-        await reach(lambda: self._due.delete_many({"_id": {"$in": gone}}))
+        async with self._changing:
+            for key in gone:
+                self._items.pop(key, None)
+                self._stored_due.pop(key, None)
+                self.parked.pop(key, None)
+            await reach(lambda: self._due.delete_many({"_id": {"$in": gone}}))
 
     async def run(self) -> None:
         """Do what is due until cancelled."""
@@ -177,7 +181,9 @@ class Work:
     async def _do(self, item: Item) -> None:
         try:
             if await self._claim(item):
-                await self._finish(item, await self._under_lease(item))
+                again_at = await self._under_lease(item)
+                async with self._changing:
+                    await self._finish(item, again_at)
             else:
                 self._again(item, replace(item, due_at=self._clock() + timedelta(seconds=1)))
         except UnavailableError as error:
@@ -241,10 +247,11 @@ class Work:
         self._stored_due[item.key] = item.due_at
 
     async def _postpone(self, item: Item, later: Item) -> None:
-        # Where the lease cannot be given back it runs out by itself.
-        with suppress(UnavailableError):
-            await self._release(later)
-        self._again(item, later)
+        async with self._changing:
+            # Where the lease cannot be given back it runs out by itself.
+            with suppress(UnavailableError):
+                await self._release(later)
+            self._again(item, later)
 
     def _again(self, item: Item, later: Item) -> None:
         if item.key in self._items:
