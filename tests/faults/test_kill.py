@@ -182,4 +182,5 @@ class TestImport:
             async with behind(stack) as world:
                 disturbed = await import_killing(world, tmp_path / "runs.jsonl", victim)
             assert stack.children()[victim]["restarts"] == len(KILLED_AT) + 1
-        assert differing(undisturbed, disturbed) == []
+        changed = differing(undisturbed, disturbed)
+        assert not changed, "\n".join(changed[:20])
