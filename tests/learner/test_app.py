@@ -200,6 +200,7 @@ class TestForgetting:
         await world.append(session, SessionDeleted())
         async with learner() as parts:
             await until(partial(forgotten, world, session))
+            # The board is told later, and what it says comes by another way.
             await world.observe(session, len(HARD), (task_id(), "success", [1]))
             await drained(parts)
         assert await world.types() == ["SessionForgotten"]

@@ -135,7 +135,9 @@ class Learner:
         if not waiting:
             return None
         last = await self._sessions.last(*whose)
-        if last and (not_before := self._not_before(last, known)):
+        if last is None or last.is_tombstone:
+            return None  # the news of its deletion is on its way
+        if not_before := self._not_before(last, known):
             return not_before
         transcript = await self._sessions.transcript(*whose)
         settles_at = transcript.settles_at(known.through_position, self._clock(), self._idle)
