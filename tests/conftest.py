@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from craftlog.testing.servers import S3, mongo_server, nats_server, qdrant_server, s3_server
 from craftlog.testing.stack import Stack
+
+# A slow machine is not a broken rule.
+settings.register_profile("craftlog", deadline=None, print_blob=True)
+settings.load_profile("craftlog")
 
 
 @pytest.fixture(scope="session")

@@ -233,3 +233,17 @@ async def test_what_is_forgotten_is_not_done(database):
         await work.forget(["a"])
         await doing.have_done(1)
     assert doing.done == ["b"]
+
+
+async def test_work_cut_short_by_the_end_of_the_service_is_free_for_its_successor(database):
+    doing, successor = Doing(), Doing()
+    doing.gate = asyncio.Event()
+    async with working(database, doing) as work:
+        await work.mark([item("a")])
+        async with asyncio.timeout(PATIENCE):
+            while doing.most_at_once == 0:
+                await asyncio.sleep(0.01)
+    stored = await database["due"].find_one({"_id": "a"})
+    assert stored["lease_until"] is None
+    async with working(database, successor):
+        await successor.have_done(1)

@@ -186,6 +186,11 @@ class Work:
                     await self._finish(item, again_at)
             else:
                 self._again(item, replace(item, due_at=self._clock() + timedelta(seconds=1)))
+        except asyncio.CancelledError:
+            # The service ends: its successor need not wait for the lease to run out.
+            with suppress(UnavailableError):
+                await self._release(item)
+            raise
         except UnavailableError as error:
             await self._postpone(item, self._later(item, str(error)))
         except Exception as error:
