@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -247,3 +248,48 @@ async def test_work_cut_short_by_the_end_of_the_service_is_free_for_its_successo
     assert stored["lease_until"] is None
     async with working(database, successor):
         await successor.have_done(1)
+
+
+async def test_what_a_busy_project_holds_back_is_not_looked_at_all_the_time(database):
+    doing, looks = Doing(), 0
+    doing.gate = asyncio.Event()
+
+    def clock() -> datetime:
+        nonlocal looks
+        looks += 1
+        return now()
+
+    async with working(database, doing, per_project=1, clock=clock) as work:
+        await work.mark([item("a"), item("b"), item("c")])
+        async with asyncio.timeout(PATIENCE):
+            while doing.most_at_once == 0:
+                await asyncio.sleep(0.01)
+        before = looks
+        await asyncio.sleep(0.2)  # as long as it takes to look a thousand times
+        assert looks - before < 20
+        doing.gate.set()
+        await doing.have_done(3)
+    await nothing_is_left(database)
+
+
+async def test_what_is_marked_during_an_attempt_that_fails_is_what_is_tried_next(database):
+    doing, seen = Doing(), []
+    doing.gate = asyncio.Event()
+    doing.failures = [UnavailableError("not now")]
+
+    async def perform(one: Item) -> datetime | None:
+        seen.append(one.data)
+        return await doing.perform(one)
+
+    work = Work(database, "due", perform, kind="session")
+    running = asyncio.create_task(work.run())
+    await work.mark([item("a")])
+    async with asyncio.timeout(PATIENCE):
+        while not seen:
+            await asyncio.sleep(0.01)
+    await work.mark([replace(item("a"), data={"deleted": True})])
+    doing.gate.set()
+    await doing.have_done(1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert seen == [{}, {"deleted": True}]

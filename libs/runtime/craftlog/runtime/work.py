@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -78,6 +78,7 @@ class Work:
         self._heap: list[tuple[datetime, str]] = []
         self._running: dict[str, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
+        self._held_back: defaultdict[str, deque[tuple[datetime, str]]] = defaultdict(deque)
         self._marked_while_running: set[str] = set()
         self._news = asyncio.Event()
         # What is stored and what is in memory change together: a mark must not fall between the two.
@@ -164,19 +165,33 @@ class Work:
 
     def _start_what_is_due(self) -> None:
         now = self._clock()
-        held_back: list[tuple[datetime, str]] = []
         while self._heap and self._heap[0][0] <= now and len(self._running) < self._parallel:
-            due_at, key = heapq.heappop(self._heap)
-            item = self._items.get(key)
-            if item is None or item.due_at != due_at or key in self._running or key in self.parked:
-                continue  # an entry that a later mark replaced
+            entry = heapq.heappop(self._heap)
+            if not self._holds(entry):
+                continue
+            item = self._items[entry[1]]
             if self._busy[item.project] >= self._per_project:
-                held_back.append((due_at, key))
+                # Out of the heap, or the loop would find it due again and again until one of its project is done.
+                self._held_back[item.project].append(entry)
                 continue
             self._busy[item.project] += 1
-            self._running[key] = asyncio.create_task(self._do(item))
-        for entry in held_back:
-            heapq.heappush(self._heap, entry)
+            self._running[item.key] = asyncio.create_task(self._do(item))
+
+    def _let_in(self, project: str) -> None:
+        """Give a place that has become free to the next one that was held back."""
+        self._busy[project] -= 1
+        held_back = self._held_back[project]
+        while held_back:
+            entry = held_back.popleft()
+            if self._holds(entry):
+                heapq.heappush(self._heap, entry)
+                return
+
+    def _holds(self, entry: tuple[datetime, str]) -> bool:
+        """Tell whether an entry still says when its item is due: a later mark replaces it."""
+        due_at, key = entry
+        item = self._items.get(key)
+        return item is not None and item.due_at == due_at and key not in self._running and key not in self.parked
 
     async def _do(self, item: Item) -> None:
         try:
@@ -197,11 +212,13 @@ class Work:
             logger.exception("work_failed", kind=self._kind, key=item.key)
             later = self._later(item, repr(error))
             await self._postpone(item, later)
-            if later.tries >= _SAME_ERROR_IS_POISON and item.error == later.error:
+            poison = later.tries >= _SAME_ERROR_IS_POISON and item.error == later.error
+            # What was marked meanwhile may be the very thing that helps, such as a deletion.
+            if poison and item.key not in self._marked_while_running:
                 self.parked[item.key] = later
         finally:
-            self._busy[item.project] -= 1
             self._running.pop(item.key, None)
+            self._let_in(item.project)
             self._marked_while_running.discard(item.key)
             self._news.set()
 
@@ -266,7 +283,8 @@ class Work:
         tries = item.tries + 1
         delay = _DELAYS[min(tries, len(_DELAYS)) - 1]
         logger.warning("work_waits", kind=self._kind, key=item.key, error=error, seconds=delay)
-        return replace(item, due_at=self._clock() + timedelta(seconds=delay), tries=tries, error=error)
+        newest = self._items.get(item.key, item)  # it may have been marked since
+        return replace(newest, due_at=self._clock() + timedelta(seconds=delay), tries=tries, error=error)
 
 
 def _stored(item: Item) -> UpdateOne:
