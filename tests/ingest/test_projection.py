@@ -56,6 +56,7 @@ class TestSession:
             "space_id": SPACE_ID,
             "messages": 0,
             "last_message_id": None,
+            "flushed_through": 0,
             "request": "digest",
             "created_at": events[0].time,
             "updated_at": events[0].time,
@@ -97,10 +98,10 @@ class TestSession:
         store = fold(projection.session, history(SESSION, SessionCreated(), SpaceConnected(space_id=SPACE_ID)))
         assert (store.said["space_id"], store.children) == (SPACE_ID, {})
 
-    def test_a_flush_changes_nothing_but_the_time(self):
+    def test_a_flush_changes_nothing_but_how_far_and_when(self):
         events = history(SESSION, SessionCreated(), said(1), FlushRequested(through_position=1))
         before, after = fold(projection.session, events[:2]), fold(projection.session, events)
-        assert after.said == before.said | {"updated_at": events[2].time}
+        assert after.said == before.said | {"flushed_through": 1, "updated_at": events[2].time}
         assert after.children == before.children
 
     @pytest.mark.parametrize("position", [0, 1, 3])

@@ -24,8 +24,8 @@ LESSONS: Final = "lessons"
 
 # NOTE: these are the stored shapes; the gateway reads what its neighbours write. Times are datetimes in UTC.
 #
-# sessions   {configs, disable_task_tracking, space_id, messages, last_message_id, request, created_at, updated_at,
-#             deleted}                                   ``messages`` counts them: readers take positions 1..messages
+# sessions   {configs, disable_task_tracking, space_id, messages, last_message_id, flushed_through, request, created_at,
+#             updated_at, deleted}                       ``messages`` counts them: readers take positions 1..messages
 # messages   _id "<session>/<message id>" {project, session_id, position, message_id, parent_id, role, parts, parts_ref,
 #             meta, request, created_at}
 # disks      {created_at, updated_at, deleted}

@@ -57,6 +57,7 @@ def session(head: Document) -> Session:
         last_message_id=head["last_message_id"],
         space_id=head["space_id"],
         tracked=not head["disable_task_tracking"],
+        flushed_through=head["flushed_through"],
         keys_after=head["messages"],
     )
 

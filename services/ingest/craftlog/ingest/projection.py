@@ -73,6 +73,7 @@ def _session(changes: Changes, past: Recorded) -> None:
                 space_id=created.space_id,
                 messages=0,
                 last_message_id=None,
+                flushed_through=0,
                 request=created.request,
                 deleted=False,
             )
@@ -80,8 +81,8 @@ def _session(changes: Changes, past: Recorded) -> None:
             _append(changes, past, message)
         case SpaceConnected(space_id=space_id):
             _update(changes, past, space_id=space_id)
-        case FlushRequested():
-            _update(changes, past)
+        case FlushRequested(through_position=through):
+            _update(changes, past, flushed_through=through)
         case SessionDeleted():
             _delete(changes, past, MESSAGES, {"session_id": past.address.id})
         case _:
