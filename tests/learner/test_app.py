@@ -15,6 +15,7 @@ from craftlog.contracts.events import (
     SessionDeleted,
     SessionObserved,
     SpaceConnected,
+    TaskOpened,
     TaskStarted,
     TaskSucceeded,
 )
@@ -23,6 +24,7 @@ from craftlog.contracts.readmodels import BLOCKS, LESSONS
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.learner.agent import TaskToLearn
 from craftlog.learner.rules import RulesEngine
+from craftlog.learner.sessions import Sessions
 from craftlog.learner.store import Pupils
 from craftlog.runtime import work
 from craftlog.runtime.errors import UnavailableError
@@ -122,13 +124,16 @@ class TestWhen:
         assert lesson["task_id"] == task
         assert len(await world.lessons(1)) == 1
 
-    async def test_a_session_that_goes_on_is_left_alone_until_it_is_flushed(self, world, learner):
+    async def test_a_session_that_goes_on_is_left_alone_until_it_is_flushed(self, world, learner, monkeypatch):
         session = fresh(Kind.SESSION)
         await world.say(session, HARD)
         await world.observe(session, len(HARD), (task_id(), "success", range(1, 17)))
+        read = list[str]()
+        monkeypatch.setattr(Sessions, "board", _noting(Sessions.board, read))
         async with learner(learn_idle_seconds=3600) as parts:
             await drained(parts)
             assert await world.types() == []
+            assert read == [], "a session that goes on is not read again with each observation"
             await world.flush(session, len(HARD))
             await until(partial(world.lessons, 1))
 
@@ -189,7 +194,7 @@ class TestForgetting:
             await until(partial(forgotten, world, session))
         assert [lesson["session_id"] for lesson in await world.children(LESSONS)] == [other.id]
         assert await world.children(BLOCKS) == []
-        assert await world.types() == ["PageAdded", "LessonSkipped", "SessionForgotten"]
+        assert await world.types() == ["LessonSkipped", "SessionForgotten"]
         assert not world.stored_in_log(LEARNED)
         assert LEARNED not in await world.stored_in_mongo()
 
@@ -205,7 +210,27 @@ class TestForgetting:
             await drained(parts)
         assert await world.types() == ["SessionForgotten"]
 
-    @pytest.mark.parametrize("step", range(3), ids=["deciding", "erasing", "ending"])
+    async def test_what_could_not_be_learned_from_is_forgotten_all_the_same(self, world, learner, monkeypatch):
+        session, _ = await taught(world, learner)
+        again = task_id()
+
+        async def fails(*_):
+            raise ValueError("it cannot be read")
+
+        monkeypatch.setattr(work, "_DELAYS", (0.01,))
+        monkeypatch.setattr(RulesEngine, "distil", fails)
+        board = Address(Kind.BOARD, PROJECT, session.id)
+        async with learner() as parts:
+            opened = TaskOpened(task_id=again, order=2, description="Do it again", engine="rules")
+            done = TaskStarted(task_id=again), TaskSucceeded(task_id=again)
+            await world.append(board, opened, *done, SessionObserved(through_position=len(HARD), engine="rules"))
+            await until(partial(parked, parts))
+            await world.append(session, SessionDeleted())
+            await until(partial(forgotten, world, session))
+            assert not await parked(parts)
+        assert not world.stored_in_log(LEARNED)
+
+    @pytest.mark.parametrize("step", range(4), ids=["deciding", "erasing", "erasing the page", "ending"])
     async def test_whoever_is_killed_on_the_way_somebody_finishes(self, world, learner, monkeypatch, step):
         session, _ = await taught(world, learner)
         await world.append(session, SessionDeleted())
@@ -229,9 +254,23 @@ class TestForgetting:
                 await asyncio.wait_for(killed.wait(), 30)
         async with learner():
             await until(partial(forgotten, world, session))
-        assert await world.types() == ["PageAdded", "SessionForgotten"]
+        assert await world.types() == ["SessionForgotten"]
         assert not world.stored_in_log(LEARNED)
         assert LEARNED not in await world.stored_in_mongo()
+
+
+def _noting(real, names: list[str]):
+    async def call(self, *args):
+        names.append(real.__name__)
+        return await real(self, *args)
+
+    return call
+
+
+async def parked(parts) -> bool:
+    """Whether work was given up."""
+    [work] = parts.works
+    return bool(work.parked)
 
 
 async def forgotten(world, session: Address) -> bool:

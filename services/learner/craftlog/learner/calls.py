@@ -14,6 +14,7 @@ _ERROR: Final = re.compile(
 )
 _MOST_READ: Final = 4000
 _HEAD: Final = 3000
+_MOST_PARTS: Final = 64
 _NOTHING: Final = ("", "[]", "{}", "null", "none")
 _THINKING: Final = frozenset(
     {"think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflect", "scratchpad"}
@@ -69,11 +70,14 @@ class Conversation:
 
 
 def read(messages: Sequence[Message]) -> Conversation:
-    """Return the conversation in these messages. Instructions of a system and results of tools are no user's words."""
+    """Return the conversation in these messages; of an endless one, its first parts.
+
+    Instructions of a system and results of tools are no user's words.
+    """
     conversation = Conversation()
     for message in messages:
         spoken = "original_role" not in message.meta
-        for part in message.parts:
+        for part in message.parts[:_MOST_PARTS]:
             match part.type:
                 case "tool-call":
                     conversation.calls.append(_call(part, len(conversation.turns)))

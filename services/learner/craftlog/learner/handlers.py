@@ -11,15 +11,16 @@ from craftlog.contracts.events import (
     FlushRequested,
     LessonSkipped,
     MessageAppended,
+    PageAdded,
     SessionCreated,
     SessionDeleted,
+    SessionForgotten,
     SessionObserved,
     SopFiled,
     SpaceConnected,
 )
 from craftlog.contracts.subjects import Address, Kind, parse
 from craftlog.learner.agent import Agent, Lesson, Skip, TaskToLearn
-from craftlog.learner.board import Board
 from craftlog.learner.decider import Command, FileSop, ForgetSession, RejectedError, SkipLesson, State
 from craftlog.learner.sessions import Sessions
 from craftlog.learner.store import Pupil, Pupils
@@ -39,6 +40,10 @@ class Diary(Protocol):
         """Make work due."""
         ...
 
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Drop what is noted, parked or not."""
+        ...
+
 
 class Listener:
     """Consumes session and board events: notes who teaches which space, and marks the session due."""
@@ -51,6 +56,9 @@ class Listener:
     async def on_session(self, events: Sequence[Recorded]) -> None:
         """Note connections and deletions; a flush means that nobody waits for the session to fall silent."""
         await self._pupils.note(events)
+        if gone := [recorded.address.id for recorded in events if isinstance(recorded.event, SessionDeleted)]:
+            # Whatever stood in the way of learning from it, nothing shall stand in the way of forgetting it.
+            await self._diary.forget(gone)
         await self._mark(
             (recorded.address, recorded.traceparent)
             for recorded in events
@@ -129,16 +137,20 @@ class Learner:
     async def _learn(self, pupil: Pupil) -> datetime | None:
         whose = pupil.project, pupil.session_id
         tree = Address(Kind.TREE, pupil.project, pupil.space_id)
+        last = await self._sessions.last(*whose)
+        if last is None or last.is_tombstone:
+            return None  # the news of its deletion is on its way
+        spoken = last.event.position if isinstance(last.event, MessageAppended) else 0
+        if spoken and (silent_at := last.time + self._idle) > self._clock():
+            # Nothing but the newest event is read of a session that goes on, or a long one would be read for ever.
+            return silent_at
         known = await self._sessions.board(*whose)
         settled = (await self._desk.state(tree)).state.settled
         waiting = [task for task in known.finished if task.id not in settled]
         if not waiting:
             return None
-        last = await self._sessions.last(*whose)
-        if last is None or last.is_tombstone:
-            return None  # the news of its deletion is on its way
-        if not_before := self._not_before(last, known):
-            return not_before
+        if known.through_position < spoken:
+            return self._clock() + self._idle
         transcript = await self._sessions.transcript(*whose)
         settles_at = transcript.settles_at(known.through_position, self._clock(), self._idle)
         if settles_at > self._clock():
@@ -146,14 +158,6 @@ class Learner:
         for task in waiting:
             await self._teach(tree, await self._sessions.task(pupil.session_id, known, task, transcript))
         return None
-
-    def _not_before(self, last: Recorded, known: Board) -> datetime | None:
-        """Tell from its newest event alone that a session is not ready, so that it need not be read."""
-        if not isinstance(last.event, MessageAppended):
-            return None
-        now = self._clock()
-        silent_at = (now if known.through_position < last.event.position else last.time) + self._idle
-        return silent_at if silent_at > now else None
 
     async def _teach(self, tree: Address, task: TaskToLearn) -> None:
         lesson = await self._agent.distil(task)
@@ -186,7 +190,17 @@ class Learner:
             cause = f"forget:{space_id}:{pupil.session_id}"
             await self._desk.transact(tree, [ForgetSession(pupil.session_id)], cause=cause)
             await self._log.erase(tree, lambda recorded: not _taught_by(recorded, pupil.session_id))
+            # Pages last: whoever reads the log in between must not meet a skill without its page.
+            removed = await self._removed_pages(tree, pupil.session_id)
+            await self._log.erase(tree, lambda recorded, removed=removed: not _makes_page(recorded, removed))  # type: ignore[misc] # bound at once
         await self._pupils.forget(pupil.session_id)
+
+    async def _removed_pages(self, tree: Address, session_id: str) -> set[str]:
+        """Return the pages that were removed with a session; it is their tools' names that they are called by."""
+        forgotten = [
+            recorded.event async for recorded in self._log.read(tree) if isinstance(recorded.event, SessionForgotten)
+        ]
+        return {page for event in forgotten if event.session_id == session_id for page in event.removed_pages}
 
 
 def _taught_by(recorded: Recorded | None, session_id: str) -> bool:
@@ -197,3 +211,7 @@ def _taught_by(recorded: Recorded | None, session_id: str) -> bool:
             return taught_by == session_id
         case _:
             return False
+
+
+def _makes_page(recorded: Recorded | None, pages: set[str]) -> bool:
+    return recorded is not None and isinstance(recorded.event, PageAdded) and recorded.event.block_id in pages
