@@ -223,3 +223,69 @@ async def test_health_counts_what_is_not_yet_applied(log: Log, desk: Desk, addre
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert health.lag == 2
+
+
+class Away:
+    """A store that is away until ``back`` is set; ``seen`` are the texts that it was given, in order."""
+
+    def __init__(self) -> None:
+        self.back = asyncio.Event()
+        self.seen: list[str] = []
+
+    async def take(self, events) -> None:
+        if not self.back.is_set():
+            raise UnavailableError("away")
+        self.seen += [recorded.event.parts[0].text for recorded in events if recorded.type == "MessageAppended.v1"]
+
+    async def has_seen(self, text: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while text not in self.seen:
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def consuming(log: Log, away: Away) -> AsyncIterator[Lane]:
+    lane = Lane(log, "test-lane", Kind.SESSION, away.take, away.take)
+    running = asyncio.create_task(lane.run())
+    try:
+        yield lane
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def no_error(lane: Lane) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while (await lane.health()).error is not None:
+            await asyncio.sleep(0.05)
+
+
+async def test_what_got_lost_on_its_way_to_a_lane_comes_again(log: Log, desk: Desk, address):
+    away = Away()
+    away.back.set()
+    async with consuming(log, away) as lane:
+        await desk.transact(address, ["create", "before"], cause="one")
+        await away.has_seen("before")
+        arrived, lost = lane._arrived.put_nowait, []
+        lane._arrived.put_nowait = lost.append
+        await desk.transact(address, ["lost"], cause="two")
+        async with asyncio.timeout(PATIENCE):
+            while not lost:
+                await asyncio.sleep(0.01)
+        lane._arrived.put_nowait = arrived
+        await desk.transact(address, ["after"], cause="three")
+        await away.has_seen("after")
+        await log.client.force_reconnect()
+        await away.has_seen("lost")
+
+
+async def test_a_consumer_that_was_deleted_is_declared_again(log: Log, desk: Desk, address):
+    away = Away()
+    away.back.set()
+    async with consuming(log, away) as lane:
+        await desk.transact(address, ["create", "a"], cause="one")
+        await away.has_seen("a")
+        await log.jetstream.delete_consumer("CRAFTLOG", "test-lane")
+        await desk.transact(address, ["b"], cause="two")
+        await away.has_seen("b")
+        await no_error(lane)

@@ -22,6 +22,7 @@ MOST_AT_ONCE: Final = 500
 _PULL_EXPIRES: Final = 2.0
 _NANOSECONDS: Final = 1_000_000_000
 _DELAYS: Final = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
+_NOTHING_NEW: Final = ("404", "408")  # the pull has expired
 
 logger = structlog.get_logger()
 
@@ -35,7 +36,7 @@ class Lane:
     Delivery policy: what ``handle`` returned from is acknowledged; UnavailableError stops the lane and the same batch
     is tried again with a growing delay; an event that cannot be decoded goes to ``undecodable`` with its subject, its
     stream sequence and the reason. Any other exception ends the lane, and with it the process: the supervisor restarts
-    it, and nothing is lost since nothing was acknowledged. Being the only reader, it acknowledges all up to the last.
+    it, and nothing is lost since nothing was acknowledged.
     """
 
     def __init__(self, log: Log, durable: str, kind: Kind, handle: Handle, undecodable: Undecodable) -> None:
@@ -49,15 +50,16 @@ class Lane:
         self._inbox = self._client.new_inbox()
         self._subscription: Subscription | None = None
         self._wanted = 0
+        self._connection = -1
         self._error: str | None = None
+        self._pull_error: str | None = None
 
     async def run(self) -> None:
         """Consume until cancelled."""
         try:
-            await self.patiently(self._open)
             async for batch in self._batches():
                 await self.patiently(lambda batch=batch: self._apply(batch))  # type: ignore[misc] # bound at once
-                await self._acknowledge(batch[-1])
+                await self._acknowledge(batch)
         finally:
             # Without interest in the inbox the server drops the open pull, so that a successor gets what follows.
             if self._subscription and not self._client.is_closed:
@@ -69,9 +71,8 @@ class Lane:
             info = await self._log.jetstream.consumer_info(STREAM, self.durable, timeout=1)
         except (APIError, *CONNECTION_ERRORS) as error:
             return ConsumerHealth(name=self.durable, lag=-1, error=self._error or str(error) or type(error).__name__)
-        return ConsumerHealth(
-            name=self.durable, lag=(info.num_pending or 0) + (info.num_ack_pending or 0), error=self._error
-        )
+        lag = (info.num_pending or 0) + (info.num_ack_pending or 0)
+        return ConsumerHealth(name=self.durable, lag=lag, error=self._error or self._pull_error)
 
     async def patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Await ``attempt()`` until it no longer raises UnavailableError; meanwhile the reason shows in the health."""
@@ -89,22 +90,33 @@ class Lane:
                 return
 
     async def _open(self) -> None:
-        """Declare the durable, and take back what a predecessor fetched and did not live to acknowledge."""
+        """Declare the durable, and take back what was delivered and not acknowledged.
+
+        A predecessor may have died with it, or it was on its way when the connection broke; by itself the server would
+        deliver it again only after ``ack_wait``.
+        """
         config = ConsumerConfig(
             durable_name=self.durable,
             filter_subject=every(self._kind),
             deliver_policy=DeliverPolicy.ALL,
-            ack_policy=AckPolicy.ALL,
+            # Not ALL: an acknowledgement would cover events before it that got lost on their way here.
+            ack_policy=AckPolicy.EXPLICIT,
             ack_wait=30,
             max_deliver=-1,
             max_ack_pending=2000,
         )
+        connection = self._client.stats["reconnects"]
         try:
+            self._subscription = self._subscription or await self._client.subscribe(self._inbox, cb=self._on_message)
             await self._log.jetstream.add_consumer(STREAM, config)
             await self._log.jetstream.reset_consumer(STREAM, self.durable)
-            self._subscription = await self._client.subscribe(self._inbox, cb=self._on_message)
+            await self._pull()
         except (APIError, *CONNECTION_ERRORS) as error:
             raise UnavailableError(f"consumer {self.durable}: {error or type(error).__name__}") from error
+        self._connection, self._pull_error = connection, None
+
+    def _is_cut_off(self) -> bool:
+        return self._connection != self._client.stats["reconnects"]
 
     async def _pull(self) -> None:
         self._wanted = MOST_AT_ONCE
@@ -113,29 +125,33 @@ class Lane:
         await self._client.publish(subject, json.dumps(request).encode(), reply=self._inbox)
 
     async def _on_message(self, message: Msg) -> None:
-        if message.headers and "Status" in message.headers:
-            # The pull expired, or the consumer is not there: either way nothing more comes of it.
-            self._wanted = 0
-            if message.headers["Status"] not in ("404", "408"):
-                self._error = f"{message.headers['Status']} {message.headers.get('Description', '')}".strip()
-                await asyncio.sleep(_DELAYS[1])
-        else:
-            self._error = None
+        status = (message.headers or {}).get("Status")
+        if status is None:
             self._wanted -= 1
             self._arrived.put_nowait(message)
+        elif status in _NOTHING_NEW:
+            self._wanted = 0
+        else:
+            # The consumer was deleted or is not there yet. It is declared again by whoever waits for what arrives.
+            self._connection = -1
+            self._pull_error = f"nothing is delivered: status {status}"
+            return
+        self._pull_error = None
         if self._wanted <= 0 and self._arrived.qsize() <= MOST_AT_ONCE:
             await self._pull()
 
     async def _batches(self) -> AsyncIterator[list[Msg]]:
         """Yield what has arrived. One pull is always open; a silent one is asked for again (connections come back)."""
-        await self._pull_or_wait()
         while True:
+            if self._is_cut_off():
+                await self.patiently(self._open)
             try:
                 # Not wait_for: up to Python 3.11 it can swallow a cancellation.
                 async with asyncio.timeout(_PULL_EXPIRES + 1):
                     batch = [await self._arrived.get()]
             except TimeoutError:
-                await self._pull_or_wait()
+                if not self._is_cut_off():
+                    await self._pull_or_wait()
                 continue
             while not self._arrived.empty() and len(batch) < MOST_AT_ONCE:
                 batch.append(self._arrived.get_nowait())
@@ -147,7 +163,7 @@ class Lane:
         try:
             await self._pull()
         except CONNECTION_ERRORS as error:
-            self._error = str(error) or type(error).__name__
+            self._pull_error = str(error) or type(error).__name__
 
     async def _apply(self, batch: Sequence[Msg]) -> None:
         events: list[Recorded] = []
@@ -161,9 +177,10 @@ class Lane:
             with span(f"consume {self.durable}", causes=(recorded.traceparent for recorded in events)):
                 await self._handle(events)
 
-    async def _acknowledge(self, last: Msg) -> None:
+    async def _acknowledge(self, batch: Sequence[Msg]) -> None:
         try:
-            await self._client.publish(last.reply, b"+ACK")
+            for message in batch:
+                await self._client.publish(message.reply, b"+ACK")
         except CONNECTION_ERRORS as error:
-            # It comes again, and is then skipped as a duplicate.
+            # They come again, and are then skipped as duplicates.
             logger.warning("acknowledgement_lost", durable=self.durable, error=str(error))
