@@ -75,14 +75,16 @@ class Heads:
 
     async def seen_or_none(self, address: Address, budget: float = READ_BUDGET) -> Seen | None:
         """Return the head once it has reached the log, None where there is nothing to reach."""
-        try:
+        version = _NEVER
+        # Where it cannot be decoded nobody can fold it either: the projector is about to say so, if it has not.
+        with suppress(UndecodableError):
             last = await self._log.last(address)
-        except UndecodableError:
-            # Nobody can fold it either: the projector is about to say so, if it has not.
-            return await self._reached(address, _NEVER, budget)
-        if last is None or last.is_tombstone:
-            return None
-        return await self._reached(address, last.version, budget)
+            if last is None or last.is_tombstone:
+                return None
+            version = last.version
+        seen = await self._reached(address, version, budget)
+        # It may have been deleted since the log was asked.
+        return None if seen.head.get("deleted") else seen
 
     async def await_version(self, address: Address, version: int) -> None:
         """Wait a moment for a version to be visible; that it is not yet is no error."""
@@ -99,8 +101,10 @@ class Heads:
         with self._announced(address) as moved:
             async with asyncio.timeout(budget):
                 while (result := done(await self.head(address))) is None:
+                    # Not wait_for: up to Python 3.11 it can swallow a cancellation.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(moved.wait(), _LOOK_EVERY)
+                        async with asyncio.timeout(_LOOK_EVERY):
+                            await moved.wait()
                     moved.clear()
                 return result
 

@@ -59,16 +59,20 @@ class Health:
         inbox = client.new_inbox()
         with suppress(*CONNECTION_ERRORS):  # then the probe of the log says so
             subscription = await client.subscribe(inbox, cb=on_answer)
-            await client.publish(HEALTH, reply=inbox)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(complete.wait(), PATIENCE)
-            await subscription.unsubscribe()
+            try:
+                await client.publish(HEALTH, reply=inbox)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        await complete.wait()
+            finally:
+                await subscription.unsubscribe()
         return [said[name] for name in sorted(said)]
 
 
 async def _probed(probe: Probe) -> str | None:
     try:
-        await asyncio.wait_for(probe(), _PROBE_PATIENCE)
+        async with asyncio.timeout(_PROBE_PATIENCE):
+            await probe()
     except (UnavailableError, RefusedError, TimeoutError) as error:
         return str(error) or type(error).__name__
     return None
