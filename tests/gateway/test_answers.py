@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from craftlog.contracts.envelope import UndecodableError
 from craftlog.gateway.answers import answer, answer_to
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError
 from craftlog.gateway.errors import InvalidError, TooLargeError, UnauthorizedError
@@ -28,6 +29,7 @@ class TestAnswerTo:
             (ReusedKeyError("used before"), 409, "Idempotency-Key: used before", "conflict"),
             (TooLargeError("body: too much"), 413, "body: too much", None),
             (UnavailableError("not now"), 503, "not now", "service_unavailable"),
+            (UndecodableError("a broken event"), 503, "a broken event", "service_unavailable"),
             (KeyError("our mistake"), 500, "something broke here; our log says what", "internal_server_error"),
         ],
     )

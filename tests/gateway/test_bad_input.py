@@ -89,7 +89,7 @@ CASES: list[tuple[str, Send, int, str]] = [
     ("unknown session", raw("POST", f"/session/{UNKNOWN}/messages", b'{"blob": {"role": "user", "content": "x"}}'), 404,
      "there is no such session"),
     ("large message to an unknown session", raw("POST", f"/session/{UNKNOWN}/messages", json.dumps(
-        {"blob": {"role": "user", "content": "x" * 300_000}}).encode()), 404, "there is no such session"),
+        {"blob": {"role": "user", "content": "x" * 300_000}}).encode()), 404, "session_id: there is no session"),
     ("read of an unknown session", raw("GET", f"/session/{UNKNOWN}/messages"), 404, "there is no session"),
     ("session with NUL in its path", raw("GET", "/session/a%00b/configs"), 400, "session_id: must be a UUID"),
     ("negative limit", raw("GET", "/session/SESSION/messages?limit=-1"), 400, "limit: "),

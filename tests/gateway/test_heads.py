@@ -8,11 +8,14 @@ import pytest
 from craftlog.contracts.readmodels import BOARDS, SESSIONS, Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import heads
+from craftlog.gateway.appending import append_once
 from craftlog.gateway.auth import DEFAULT_PROJECT
 from craftlog.gateway.decider.session import AppendMessage, CreateSession, DeleteSession
+from craftlog.gateway.dialects.openai import to_canonical
 from craftlog.gateway.errors import MissingError
 from craftlog.gateway.flushing import flush
 from craftlog.gateway.handlers import Gateway
+from craftlog.gateway.routes_message import get as get_messages
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.mongo import Database
 
@@ -88,11 +91,29 @@ class TestSeen:
         with pytest.raises(MissingError):
             await gateway.heads.seen(address)
 
+    async def test_of_one_that_is_deleted_just_after_the_log_was_asked_is_missing(
+        self, gateway: Gateway, database: Database
+    ) -> None:
+        address = await session(gateway)
+        await project(gateway, database, address, version=2, deleted=True)
+        with pytest.raises(MissingError):
+            await gateway.heads.seen(address)
+
     async def test_a_head_belongs_to_its_project(self, gateway: Gateway, database: Database) -> None:
         address = await session(gateway)
         await project(gateway, database, address, version=1)
         assert await gateway.heads.head(address)
         assert await gateway.heads.head(Address(Kind.SESSION, OTHER_PROJECT, address.id)) is None
+
+
+class TestMessages:
+    async def test_of_a_session_that_is_being_erased_are_missing_and_not_fewer(
+        self, gateway: Gateway, database: Database
+    ) -> None:
+        address = await session(gateway, messages=2)
+        await project(gateway, database, address, version=3, messages=2)
+        with pytest.raises(MissingError, match="just deleted"):
+            await get_messages(gateway=gateway, project=DEFAULT_PROJECT, session_id=address.id)
 
 
 class TestFlush:
@@ -145,3 +166,15 @@ async def connected() -> dict[str, str]:
 
 async def hung_up() -> dict[str, str]:
     return {"type": "http.disconnect"}
+
+
+class TestAppendOnce:
+    async def test_says_that_it_cannot_read_what_its_key_stored_where_the_read_model_stands_still(
+        self, gateway: Gateway, database: Database
+    ) -> None:
+        address = await session(gateway)
+        message = to_canonical({"role": "user", "content": "hello"})
+        await append_once(gateway, address, message, "one", {})
+        await project(gateway, database, address, version=1, stalled=REASON)
+        with pytest.raises(UnavailableError, match="cannot be read now"):
+            await append_once(gateway, address, message, "one", {})

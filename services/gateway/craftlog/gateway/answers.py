@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from craftlog.contracts.envelope import UndecodableError
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError
 from craftlog.gateway.errors import RequestRefusedError
 from craftlog.runtime.errors import RefusedError, UnavailableError
@@ -25,6 +26,7 @@ _KNOWN: Final = (
     ReusedKeyError,
     UnavailableError,
     RefusedError,
+    UndecodableError,
     RequestValidationError,
     HTTPException,
     ClientDisconnect,
@@ -60,7 +62,7 @@ def answer_to(error: Exception) -> Response:
             status, reason = HTTPStatus.NOT_FOUND, str(error)
         case ReusedKeyError():
             status, reason = HTTPStatus.CONFLICT, f"Idempotency-Key: {error}"
-        case UnavailableError() | RefusedError():
+        case UnavailableError() | RefusedError() | UndecodableError():
             logger.warning("unavailable", reason=str(error))
             status, reason, headers = HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": RETRY_AFTER}
         case RequestValidationError():

@@ -31,7 +31,7 @@ async def append(gateway: Gateway, address: Address, message: Canonical, size: i
     ``size`` is that of the body that it came in, in bytes.
 
     Raises:
-        AbsentError: there is no such session.
+        AbsentError, MissingError: there is no such session.
         TooLargeError: what is no part of the message is too large for an event.
     """
     message_id = str(uuid4())
@@ -47,7 +47,7 @@ async def append_once(gateway: Gateway, address: Address, message: Canonical, ke
     """Append a message, or return the one that the same key appended before.
 
     Raises:
-        AbsentError: there is no such session.
+        AbsentError, MissingError: there is no such session.
         ReusedKeyError: the key appended another message.
         TooLargeError: what is no part of the message is too large for an event.
     """
@@ -69,7 +69,9 @@ async def append_once(gateway: Gateway, address: Address, message: Canonical, ke
         return stored
     await gateway.heads.seen(address)
     found = await gateway.reads.message(address.id, message_id)
-    assert found is not None  # noqa: S101 - the state has its key, and the read model has reached the log
+    if found is None:
+        # It is in the log, so the read model stands still before it, or is just being erased.
+        raise UnavailableError("Idempotency-Key: the message that it stored cannot be read now")
     return _first_answer(found, request)
 
 
@@ -124,6 +126,8 @@ async def _claimed(gateway: Gateway, address: Address, command: AppendMessage) -
     claimed = replace(command, parts=(), parts_ref=reference)
     if (size := _size(claimed)) > MAX_BODY:
         raise TooLargeError(f"blob: the keys beside content and calls have {size} bytes; {MAX_BODY} is the most")
+    # What is put for a session that is gone stays, should this process die before it can be deleted again.
+    await gateway.check(address, "session_id")
     await gateway.objects.put(reference.key, data, len(data), "application/json")
     return claimed
 

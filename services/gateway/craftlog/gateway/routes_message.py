@@ -86,11 +86,14 @@ async def get(
         raise InvalidError("edit_strategies", "is not supported yet")
     seen = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
     first, last, more = _range(seen.head["messages"], limit, after_number(cursor), newest=time_desc)
-    stored = await gateway.reads.messages(session_id, first, last)
+    stored, erased = await gateway.reads.messages(session_id, first, last), f"session_id: {session_id} was just deleted"
+    if len(stored) < last - first + 1:
+        # The head covers only what is there: what is missing went since it was read.
+        raise MissingError(erased)
     try:
         parts = await gateway.reads.parts(stored)
-    except ObjectMissingError as erased:
-        raise MissingError(f"session_id: session {session_id} was just deleted") from erased
+    except ObjectMissingError as gone:
+        raise MissingError(erased) from gone
     data = {
         "items": await _items(gateway, stored, parts, format),
         "ids": [message["message_id"] for message in stored],
