@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -40,6 +40,10 @@ def talk(client: AcontextClient, messages: list[Message], space_id: str | None =
     for message in messages:
         client.sessions.send_message(session.id, blob=message, format="openai")
     return session.id
+
+
+def bearer(stack: Stack) -> dict[str, str]:
+    return {"Authorization": f"Bearer {stack.token}"}
 
 
 def learned(client: AcontextClient, session_id: str) -> LearningStatus:
@@ -148,6 +152,27 @@ class TestSpace:
         assert skills
         assert {skill.type for skill in skills} == {"sop"}
         assert space.id in [one.id for one in client.spaces.list(time_desc=True).items]
+
+    def test_everything_that_an_engine_made_says_which(self, client: AcontextClient, stack: Stack) -> None:
+        space = client.spaces.create()
+        session_id = talk(client, PHONE_TO_THE_END, space.id)
+        client.sessions.flush(session_id)
+        learned(client, session_id)
+
+        def said(path: str, **params: str) -> Any:
+            """Ask past the SDK, which leaves out what it does not know."""
+            answer = httpx.get(f"{stack.base_url}/api/v1{path}", params=params, headers=bearer(stack))
+            return answer.raise_for_status().json()["data"]
+
+        [page, *_] = said(f"/space/{space.id}/block")
+        made = [
+            *said(f"/session/{session_id}/task")["items"],
+            *said(f"/session/{session_id}/lessons")["items"],
+            *said(f"/space/{space.id}/block", parent_id=page["id"]),
+            *said(f"/space/{space.id}/experience_search", query=IN_OTHER_WORDS)["cited_blocks"],
+        ]
+        assert page["engine"] is None
+        assert {one["engine"] for one in made} == {"rules"}
 
     def test_a_session_that_is_connected_later_teaches_what_it_had_finished(self, client: AcontextClient) -> None:
         space = client.spaces.create()

@@ -27,6 +27,7 @@ class TestAFiledSkill:
                         {"order": 1, "tool_name": "send", "action": "send it"},
                     ],
                 },
+                "engine": "rules",
                 "version": 2,
             }
         }

@@ -70,6 +70,7 @@ class TestSearching:
                 "tool_sops": [{"order": 0, "tool_name": "search_news", "action": "search for the topic"}],
             },
             distance=cited.distance,
+            engine="rules",
         )
 
     async def test_keeps_to_the_threshold_and_the_limit(self, index: SkillIndex):

@@ -23,13 +23,14 @@ class SearchAsked(Shape):
 
 
 class Cited(Shape):
-    """One block found. ``distance`` is the cosine distance, 0 the same, 2 the opposite."""
+    """One block found. ``distance`` is the cosine distance, 0 the same, 2 the opposite; ``engine`` is who learned it."""
 
     block_id: str
     title: str
     type: Literal["sop", "text"]
     props: dict[str, Any]
     distance: float
+    engine: str | None = None
 
 
 class SearchAnswered(Shape):

@@ -59,7 +59,7 @@ def message(stored: Document, parts: Sequence[Part], *, task_id: str | None = No
 
 
 def task(project: str, session_id: str, found: Mapping[str, Any], *, digested: bool) -> Json:
-    """Return a Task of a board."""
+    """Return a Task of a board; ``engine``, which the SDKs leave out, says who found it."""
     data = {"task_description": found["description"]}
     data |= {
         name: list(found[source])
@@ -75,6 +75,7 @@ def task(project: str, session_id: str, found: Mapping[str, Any], *, digested: b
         "status": found["status"],
         "is_planning": False,
         "space_digested": digested,
+        "engine": found["engine"],
         **_times(found),
     }
 
@@ -95,7 +96,7 @@ def lesson(found: Mapping[str, Any], learned: Document | None) -> Json:
 
 
 def block(stored: Document) -> Json:
-    """Return a Block."""
+    """Return a Block; ``engine``, which the SDKs leave out, says who learned it, if anybody did."""
     return {
         "id": stored["_id"],
         "space_id": stored["space_id"],
@@ -105,6 +106,7 @@ def block(stored: Document) -> Json:
         "props": stored.get("props") or {},
         "sort": stored["sort"],
         "is_archived": False,
+        "engine": (stored.get("provenance") or {}).get("engine"),
         **_times(stored),
     }
 

@@ -36,6 +36,7 @@ def _skill(recorded: Recorded, filed: SopFiled) -> Document:
         "type": "sop",
         "title": filed.use_when,
         "props": {"use_when": filed.use_when, "preferences": filed.preferences, "tool_sops": steps},
+        "engine": filed.provenance.engine,
         "version": recorded.version,
     }
 

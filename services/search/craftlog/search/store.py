@@ -36,7 +36,7 @@ _WRONG_REQUEST: Final = (400, 422)
 
 # NOTE: these payloads are stored. A skill has its block's id as its point's id, a head its space's.
 #
-# skill  {project, space_id, session_id, type: sop, title, props, version, model}
+# skill  {project, space_id, session_id, type: sop, title, props, engine, version, model}
 # head   {project, space_id, type: head|stalled, version, seq, model}, where stalled {stalled_version, reason} too
 
 
@@ -206,4 +206,5 @@ def _cited(block_id: str, skill: Mapping[str, Any], distance: float) -> Cited:
         type=skill["type"],
         props=skill["props"],
         distance=max(0.0, distance),
+        engine=skill["engine"],
     )
