@@ -23,7 +23,8 @@ class TestDemo:
         env = {**os.environ, "COLUMNS": "160"}
         ended = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE, check=False, env=env)
         assert ended.returncode == 0, ended.stderr
-        for shown in ("Tasks of the run sample-add-column", "Skills learned", "Search:", "issue_refund", "space "):
+        tables = ("Tasks of the run sample-add-column", "Skills learned", "Search:", "issue_refund")
+        for shown in (*tables, "engine: rules", "craftlog up --data"):
             assert shown in ended.stdout
         children = json.loads((tmp_path / "children.json").read_text())
         assert {child["pid"] for child in children.values()} == {None}

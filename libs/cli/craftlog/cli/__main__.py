@@ -61,10 +61,16 @@ def demo(
             await replay_and_show(stack.url, upping.token(), console)
         except (DemoError, ApiRefusedError, GaveUpError) as error:
             raise upping.RefusedError(str(error)) from error
-        if not once:
-            console.print(f"Craftlog serves on [bold]{stack.url}[/bold] (data in {stack.root}). Ctrl-C stops it.")
-            await asyncio.Event().wait()
+        if once:
+            again = f"craftlog up --data {stack.root} --port {port}"
+            console.print(
+                f"Craftlog stops now and keeps all of this; serve it again: [bold]{again}[/bold]", soft_wrap=True
+            )
+            return
+        console.print(f"Craftlog serves on [bold]{stack.url}[/bold] (data in {stack.root}). Ctrl-C stops it.")
+        await asyncio.Event().wait()
 
+    console.print(f"Starting Craftlog (data in {data.absolute()}) ...", soft_wrap=True)
     _run(Stack(data.absolute(), "127.0.0.1", port), serving, [])
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from craftlog.cli.client import Api
 from craftlog.cli.importing import Bar, Imported, bar, import_runs, space_of
@@ -18,7 +19,8 @@ QUESTION: Final = "a guest asks for a reimbursement after calling off a trip"
 PATIENCE: Final = 120.0  # seconds for the learner to have looked at every task
 _EVERY: Final = 0.2
 _CONCURRENCY: Final = 3
-_LATEST: Final = 2  # of a task's progress notes; all of them would fill the screen
+_LATEST: Final = 2  # of a task's progress notes ...
+_LONGEST: Final = 90  # ... and the characters of each; all of it would fill the screen
 _SAMPLES: Final = files("craftlog.cli") / "samples" / "runs.jsonl"
 
 Json = dict[str, Any]
@@ -41,10 +43,12 @@ async def replay_and_show(url: str, token: str, console: Console) -> None:
         await _learn(api, sessions)
         shown = sessions[0]
         console.print(_tasks(shown, await _all(api, f"/session/{shown['session_id']}/task")))
+        lessons = [one for run in sessions for one in await _all(api, f"/session/{run['session_id']}/lessons")]
+        console.print(_lines(_told(lessons)))
         console.print(_skills(await _sops(api, space_id)))
         found = await api.get(f"/space/{space_id}/experience_search", query=QUESTION, limit=3)
         console.print(_hits(found["cited_blocks"]))
-    console.print(f"[dim]space {space_id}, session {shown['session_id']}[/dim]", highlight=False)
+    console.print(f"space   {space_id}\nsession {shown['session_id']}", style="dim", highlight=False)
 
 
 async def _replay(api: Api) -> tuple[str, list[Imported]]:
@@ -96,31 +100,40 @@ async def _sops(api: Api, space_id: str) -> list[tuple[str, Json]]:
 def _tasks(session: Imported, tasks: Sequence[Json]) -> Table:
     if not tasks:
         raise DemoError(f"no task was observed in the run {session['run_id']}")
-    table = _table(f"Tasks of the run {session['run_id']}", "#", "status", "task", "latest progress", "preferences")
+    table = _table(f"Tasks of the run {session['run_id']}", "#", "status", "task, latest progress, preferences")
     for task in tasks:
         data = task["data"]
-        progresses, preferences = data.get("progresses") or (), data.get("user_preferences") or ()
-        noted = _listed(progresses[-_LATEST:]), _listed(preferences)
-        table.add_row(str(task["order"]), task["status"], data["task_description"], *noted)
+        progress = [f"• {_short(note)}" for note in (data.get("progresses") or ())[-_LATEST:]]
+        wishes = [f"preference: {wish}" for wish in data.get("user_preferences") or ()]
+        table.add_row(str(task["order"]), task["status"], _lines([data["task_description"], *progress, *wishes]))
     return table
+
+
+def _told(lessons: Sequence[Json]) -> list[str]:
+    """Return in words what the finished tasks of all runs came to; a task without a skill has its reason."""
+    skipped = [lesson for lesson in lessons if lesson["state"] == "skipped"]
+    engines = " and ".join(sorted({lesson["engine"] for lesson in lessons if lesson["engine"]}))
+    said = f"{len(lessons)} tasks of all runs are finished, {len(lessons) - len(skipped)} of them taught a skill"
+    reasons = [f"• no skill from '{lesson['task_description']}': {lesson['reason']}" for lesson in skipped]
+    return [f"{said} (engine: {engines}).", *reasons]
 
 
 def _skills(sops: Sequence[tuple[str, Json]]) -> Table:
     if not sops:
         raise DemoError("no skill was learned from the runs")
-    table = _table("Skills learned", "page", "use when", "preferences", "steps")
+    table = _table("Skills learned", "page", "skill")
     for page, sop in sops:
-        table.add_row(page, sop["title"], sop["props"].get("preferences", ""), _steps(sop["props"]))
+        table.add_row(page, _skill(sop))
     return table
 
 
 def _hits(blocks: Sequence[Json]) -> Table:
     if not blocks:
         raise DemoError(f"no skill was found for: {QUESTION}")
-    table = _table(f"Search: {QUESTION}", "distance", "use when", "steps")
+    table = _table(f"Search: {QUESTION}", "distance", "skill")
     for block in blocks:
         distance = block["distance"]
-        table.add_row("" if distance is None else f"{distance:.2f}", block["title"], _steps(block["props"]))
+        table.add_row("" if distance is None else f"{distance:.2f}", _skill(block))
     return table
 
 
@@ -131,11 +144,20 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _listed(texts: Sequence[str]) -> str:
-    return "\n".join(f"• {text}" for text in texts)
-
-
-def _steps(props: Json) -> str:
-    return "\n".join(
-        f"{n}. {step['tool_name']}: {step['action']}" for n, step in enumerate(props["tool_sops"], start=1)
+def _skill(sop: Json) -> Text:
+    """Return a skill below one another: beside each other its parts are too narrow to be read at 80 columns."""
+    preferences, steps = sop["props"].get("preferences"), sop["props"]["tool_sops"]
+    return _lines(
+        [f"use when: {sop['title']}"]
+        + ([f"preferences: {preferences}"] if preferences else [])
+        + [f"{n}. {step['tool_name']}: {step['action']}" for n, step in enumerate(steps, start=1)]
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+
+
+def _lines(lines: Iterable[str]) -> Text:
+    """Return lines as they are: what agents write in brackets is no markup."""
+    return Text("\n".join(lines))
