@@ -393,6 +393,7 @@ class TestPreference:
             "I'd rather have it in one file.",
             "I don't want a framework.",
             "Make sure it works offline.",
+            "Our reports must always be net of tax.",
         ],
     )
     def test_is_noted_with_the_task_it_is_said_about(self, wish):
@@ -404,7 +405,14 @@ class TestPreference:
         assert task.preferences == ("Don't use a framework.",)
 
     @pytest.mark.parametrize(
-        "text", ["I don't know the name.", "Don't worry about it.", "Should I use tabs?", "I have no preference here."]
+        "text",
+        [
+            "I don't know the name.",
+            "Don't worry about it.",
+            "Should I use tabs?",
+            "I have no preference here.",
+            "Please fix that before you post anything.",
+        ],
     )
     def test_is_not_everything_that_sounds_like_one(self, text):
         [task] = tasks_after(REQUEST, agent("Which one is it?"), user(text))

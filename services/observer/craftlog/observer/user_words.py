@@ -102,6 +102,12 @@ _PREFERS = any_of(
     r"\b(?:report|ask|tell|show|check with|confirm|wait|let me know|get back)\b.{0,120}\bbefore\b",
     r"\bbefore (?:you|any|doing|starting|coding|writing|making|building|touching)\b",
     r"^\W*(?:it|they|this|everything|the \w+|the \w+ \w+) (?:must|has to|have to|needs? to)\b(?! have\b)",
+    r"^\W*(?:our|my|all|every) \w+(?: \w+)? (?:(?:must|should) (?:always|never)|must|always|never)\b(?! have\b)",
+)
+# An order to mend what was just done says nothing about the next time.
+_MENDS = any_of(
+    r"^\W*(?:and |but |so |then |now )?(?:please )?(?:fix|correct|change|repair|redo|undo|revert)"
+    r" (?:it|that|this|them|these|those)\b"
 )
 
 
@@ -184,7 +190,7 @@ def preferences(text: str) -> list[str]:
     return [
         sentence
         for sentence in sentences(_MARKER.sub(" ", text))
-        if _PREFERS.search(sentence) and not sentence.endswith("?")
+        if _PREFERS.search(sentence) and not (sentence.endswith("?") or _MENDS.search(sentence))
     ]
 
 
