@@ -80,6 +80,12 @@ class TestCollections:
             await create(client, skills)
         assert refusal.value.status_code == 409
 
+    async def test_a_refused_one_can_still_be_made(self, qdrant_url: str) -> None:
+        async with httpx.AsyncClient(base_url=qdrant_url) as http:
+            for distance, status in (("Dot", 400), ("Dot", 400), ("Cosine", 200)):
+                answer = await http.put("/collections/second", json={"vectors": {"size": 3, "distance": distance}})
+                assert answer.status_code == status
+
     @pytest.mark.parametrize("name", ["..", ".hidden", "a b"])
     async def test_a_name_that_is_no_folder_name_is_refused(self, qdrant_url: str, name: str) -> None:
         async with httpx.AsyncClient(base_url=qdrant_url) as http:

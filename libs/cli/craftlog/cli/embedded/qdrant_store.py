@@ -75,10 +75,12 @@ class Index:
             raise UnsupportedError(f"collection name {name!r}: only letters, digits, '_', '-' and '.' are supported")
         if name in self:
             raise ExistsError(f"Wrong input: Collection `{name}` already exists!")
+        config = edge.EdgeConfig(vectors=vectors(params))
         draft = self._root / f".new-{name}"
+        shutil.rmtree(draft, ignore_errors=True)  # of an attempt that failed
         draft.mkdir()
         (draft / "vectors.json").write_text(json.dumps(params))
-        edge.EdgeShard.create(str(draft / "shard"), edge.EdgeConfig(vectors=vectors(params))).close()
+        edge.EdgeShard.create(str(draft / "shard"), config).close()
         draft.rename(self._root / name)
         self._collections[name] = Collection(self._root / name)
 
