@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ class FileError(Exception):
     """A line of the file is no run; the text names the line and the field."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One conversation. ``key`` is the same for the same run wherever it is imported from, and no two runs share it."""
 
@@ -21,17 +22,12 @@ class Run:
     run_id: str | None
     messages: list[Any]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return what its session and its messages are known by."""
         said = {"run_id": self.run_id, "messages": self.messages}
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return f"import-{hashlib.sha256(canonical.encode()).hexdigest()}"
-
-    @property
-    def name(self) -> str:
-        """Return what a person may call it."""
-        return self.run_id or f"line {self.line}"
 
 
 def runs(path: Path | Traversable) -> Iterator[Run]:
