@@ -73,6 +73,27 @@ class TestAppend:
             await log.append(other, (await position_of(log, other)), [draft()])
         assert await log.append(address, Position(), [once]) == first
 
+    async def test_an_event_that_is_stored_already_is_not_said_to_be_stored_again(self, log: Log, address: Address):
+        once = draft()
+        appended = await log.append(address, Position(), [once])
+        with pytest.raises(ConflictError):
+            await log.append(address, Position(1, appended[0].seq), [once])
+
+    async def test_a_batch_cut_in_two_by_a_broken_connection_may_be_tried_again(
+        self, log: Log, address: Address, monkeypatch: pytest.MonkeyPatch
+    ):
+        publish = log.client.publish
+
+        async def only_the_end(*args: object, headers: dict[str, str], **options: object) -> None:
+            if "Nats-Batch-Commit" in headers:
+                await publish(*args, headers=headers, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(log.client, "publish", only_the_end)
+            with pytest.raises(UnavailableError, match="incomplete"):
+                await log.append(address, Position(), [draft(), draft()])
+        assert await stored(log, address) == []
+
     async def test_refuses_more_events_than_a_batch_can_hold(self, log: Log, address: Address):
         with pytest.raises(ValueError, match="at most 1000"):
             await log.append(address, Position(), [draft() for _ in range(1001)])

@@ -27,7 +27,8 @@ _RECONNECT_POLL: Final = 0.02
 _PAGE: Final = 512
 _ERASED_AT_ONCE: Final = 64
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
-_DUPLICATE_IN_BATCH: Final = 10201
+_DUPLICATE: Final = 10201
+_INCOMPLETE_BATCH: Final = 10176
 _NOT_FOUND: Final = 10037
 _REFUSED_FOR_GOOD: Final = 400
 CONNECTION_ERRORS = (nats.errors.Error, TimeoutError, ConnectionError)
@@ -155,8 +156,9 @@ class Log:
         try:
             last_seq = await self._publish(address.subject, encoded, expected.seq)
         except _PublishError as refusal:
-            if refusal.err_code not in (*_WRONG_LAST_SEQUENCE, _DUPLICATE_IN_BATCH):
-                if refusal.code == _REFUSED_FOR_GOOD:
+            if refusal.err_code not in (*_WRONG_LAST_SEQUENCE, _DUPLICATE):
+                # A batch is incomplete where the connection broke in the middle of it.
+                if refusal.code == _REFUSED_FOR_GOOD and refusal.err_code != _INCOMPLETE_BATCH:
                     raise ValueError(f"the log refuses these events: {refusal}") from refusal
                 raise UnavailableError(f"the log takes no events now: {refusal}") from refusal
             last_seq = await self._stored_after_all(address, expected, drafts, refusal)
@@ -218,6 +220,9 @@ class Log:
         reply = json.loads(answer.data) if answer else {}
         if refusal := reply.get("error"):
             raise _PublishError(refusal["code"], refusal.get("err_code", 0), refusal.get("description", ""))
+        if reply.get("duplicate"):
+            # The sequence in this answer is that of an event stored before, which need not follow the expected one.
+            raise _PublishError(_REFUSED_FOR_GOOD, _DUPLICATE, "this event is stored already")
         return int(reply["seq"])
 
     async def _stored_after_all(
