@@ -61,6 +61,14 @@ class TestTelling:
         said = (call("look", "1", city="JFK"), result({"city": "JFK"}, "1"), call("book", "2", city="JFK"))
         assert told(*said)[1] == "Book with the city given to look."
 
+    def test_a_refused_call_is_no_source(self):
+        refused = call("run", "1", place="staging", text="a"), result("Error: wrong text", "1")
+        worked = call("run", "2", place="staging", text="b"), result("done", "2")
+        assert told(*refused, *worked, call("check", "3", place="staging")) == [
+            "Run with the place and text the case needs. Check the text first: what is wrong is refused.",
+            "Check with the place given to run.",
+        ]
+
     def test_a_date_is_recognised_as_people_say_it(self):
         assert told(user("It must be May 3rd."), call("plan", day="2024-05-03")) == ["Plan with the day the user gave."]
 

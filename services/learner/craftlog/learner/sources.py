@@ -30,6 +30,11 @@ class Sources:
         self._given = [frozenset(normal(leaf) for leaf in leaves(call.arguments)) for call in conversation.calls]
         # NOTE: many tools repeat in their result what they were given; that is no finding.
         self._found = [_contents(call) - given for call, given in zip(conversation.calls, self._given, strict=True)]
+        # What only a refused call was given is no step's that a reader could look up, and may be what was wrong.
+        self._used = [
+            frozenset[str]() if call.failed else given
+            for call, given in zip(conversation.calls, self._given, strict=True)
+        ]
         self._said = [f" {normal(turn.text)} " if turn.by_user else "" for turn in conversation.turns]
 
     def of(self, value: Any, call: Call) -> str:
@@ -42,7 +47,7 @@ class Sources:
             return f"found by {found}"
         if any(said):
             return "the user gave"
-        same = self._tools(left, self._given[:earlier])
+        same = self._tools(left, self._used[:earlier])
         return f"given to {same}" if same else ""
 
     def agreed(self, call: Call) -> bool:
