@@ -7,7 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Where the parts are and how to log. A service adds its own fields in a subclass in its ``app.py``."""
 
-    model_config = SettingsConfigDict(env_prefix="CRAFTLOG_", frozen=True, extra="ignore")
+    # An empty variable is one that is not set: docker-compose.yml passes on what nobody has given a value.
+    model_config = SettingsConfigDict(env_prefix="CRAFTLOG_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     nats_url: str = "nats://127.0.0.1:4222"
     mongo_url: str = "mongodb://127.0.0.1:27017/?directConnection=true&retryWrites=false&w=1&journal=true"
