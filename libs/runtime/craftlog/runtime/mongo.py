@@ -24,6 +24,8 @@ Index = Sequence[tuple[str, int]]
 T = TypeVar("T")
 
 _DUPLICATE_KEY: Final = 11000
+# Errors of the server and not of the document: no permission (13, 18), out of time (50, 262), conflicts (112), no disk.
+_NOT_THE_DOCUMENTS_FAULT: Final = frozenset((13, 18, 50, 112, 262, 14031))
 
 
 def connect(settings: Settings) -> Database:
@@ -63,6 +65,8 @@ async def reach(ask: Callable[[], Awaitable[T]]) -> T:
     except ConnectionFailure as error:
         raise UnavailableError(f"MongoDB cannot be reached: {error}") from error
     except OperationFailure as error:
+        if error.code in _NOT_THE_DOCUMENTS_FAULT:
+            raise UnavailableError(f"MongoDB cannot do it now: {error}") from error
         raise RefusedError(f"MongoDB refuses: {error}") from error
     except PyMongoError as error:
         raise UnavailableError(f"MongoDB does not answer: {error}") from error
@@ -148,13 +152,16 @@ class MongoStore:
 
         Raises:
             RefusedError: a document was refused for another reason.
+            UnavailableError: something else than a document was in the way.
         """
         try:
             await reach(lambda: self._database[collection].bulk_write(list(requests), ordered=False))
         except BulkWriteError as error:
             failures = error.details.get("writeErrors", [])
             others = [failure for failure in failures if failure.get("code") != _DUPLICATE_KEY]
-            if others or not failures:
-                raise RefusedError(str(others[0].get("errmsg") if others else error.details)) from error
+            if not failures or any(failure.get("code") in _NOT_THE_DOCUMENTS_FAULT for failure in others):
+                raise UnavailableError(f"MongoDB cannot write now: {others or error.details}") from error
+            if others:
+                raise RefusedError(str(others[0].get("errmsg"))) from error
             return len(failures)
         return 0
