@@ -102,6 +102,13 @@ class TestUndecodable:
         with pytest.raises(UndecodableError, match=words):
             decode(subject, headers | changed, body, seq=9)
 
+    @pytest.mark.parametrize("body", [b'{"configs": "my secret"}', b'"my secret', b'["my secret"]'])
+    def test_what_the_user_said_is_not_repeated(self, body: bytes):
+        subject, headers, _ = sent(SessionCreated())
+        with pytest.raises(UndecodableError) as refused:
+            decode(subject, headers, body, seq=9)
+        assert "my secret" not in str(refused.value)
+
     def test_a_subject_of_somebody_else_is_refused(self):
         _, headers, body = sent(SessionCreated())
         with pytest.raises(UndecodableError, match=r"orders\.new"):

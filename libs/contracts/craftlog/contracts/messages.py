@@ -14,7 +14,8 @@ Role = Literal["user", "assistant"]
 class Shape(BaseModel):
     """A frozen value that ignores fields it does not know, so that readers may be older than writers."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # The errors of a message that cannot be decoded go into logs and the health: not with what the user said.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Asset(Shape):

@@ -30,7 +30,9 @@ def configure(service: str, settings: Settings) -> None:
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
             if not watched
             else structlog.processors.StackInfoRenderer(),
-            structlog.dev.ConsoleRenderer() if watched else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if watched
+            else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
