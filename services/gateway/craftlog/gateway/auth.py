@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.errors import UnauthorizedError
 
 DEFAULT_PROJECT: Final = "00000000-0000-4000-8000-000000000001"
@@ -18,7 +19,15 @@ class Keys:
     """The API keys and their projects. Only digests are kept, and all of them are compared, each in constant time."""
 
     def __init__(self, tokens: Mapping[str, str]) -> None:
-        """Args: tokens: project id by token."""
+        """Args: tokens: project id by token.
+
+        Raises:
+            ValueError: a token is empty, or a project is no canonical UUID.
+        """
+        if not all(tokens):
+            raise ValueError("an API token must not be empty")
+        for project in tokens.values():
+            Address(Kind.PROJECT, project, project)
         self._projects = [(_digest(token), project) for token, project in tokens.items()]
 
     def project_of(self, authorization: str | None) -> str:
