@@ -78,8 +78,8 @@ class Listening:
         await self._listener.on_session(events)
         return self.due
 
-    async def stumble(self):
-        await self._listener.on_undecodable(SESSION.subject, 300, "no JSON")
+    async def stumble(self, subject=SESSION.subject):
+        await self._listener.on_undecodable(subject, 300, "no JSON")
 
     @property
     def due(self):
@@ -149,6 +149,11 @@ class TestDue:
         listening = Listening()
         await listening.stumble()
         assert listening.due == 0
+
+    async def test_is_nothing_where_somebody_else_wrote_beside_our_subjects(self):
+        listening = Listening()
+        await listening.stumble("craftlog.v1.session.0.nobody.nothing")
+        assert not listening.diary.items
 
 
 def conversation(*texts):

@@ -104,8 +104,11 @@ class Listener:
     async def on_undecodable(self, subject: str, seq: int, reason: str) -> None:
         """Have the session looked at, which fails and is parked with its reason."""
         logger.error("undecodable", subject=subject, seq=seq, reason=reason)
-        address = parse(subject)
-        await self._diary.mark([self._at_once(None, address, {})])
+        try:
+            await self._diary.mark([self._at_once(None, parse(subject), {})])
+        except ValueError:
+            # Nobody of ours wrote it, and there is nothing to look at.
+            logger.warning("not_an_aggregate", subject=subject)
 
     def _buffered(self, known: Item | None, recorded: Recorded, position: int) -> Item:
         """Return when a session with one more message is due; ``data`` says where its unread messages begin."""
