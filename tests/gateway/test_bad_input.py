@@ -1,6 +1,7 @@
 """Whatever is sent, a request is answered by what is wrong with it, and changes nothing."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -42,15 +43,19 @@ def body(content: bytes) -> Send:
     return raw("POST", "/session/SESSION/messages", content)
 
 
-def upload(content: bytes = b"x", name: str = "a.txt", **fields: str) -> Send:
+def upload(content: bytes = b"x", name: str = "a.txt", mime: str = "text/plain", **fields: str) -> Send:
     def send(http: httpx.Client, given: Given) -> httpx.Response:
-        return http.post(f"/api/v1/disk/{given[1]}/artifact", files={"file": (name, content)}, data=fields)
+        return http.post(f"/api/v1/disk/{given[1]}/artifact", files={"file": (name, content, mime)}, data=fields)
 
     return send
 
 
 def deep(levels: int) -> bytes:
     return b'{"blob": {"role": "user", "content": ' + b"[" * levels + b"]" * levels + b"}}"
+
+
+def cursor(*place: str) -> str:
+    return urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
 def chunked(http: httpx.Client, given: Given) -> httpx.Response:
@@ -101,6 +106,9 @@ CASES: list[tuple[str, Send, int, str]] = [
     ("cursor of somebody else", raw("GET", "/session?cursor=abc"), 400, "cursor: is none of ours"),
     ("cursor of another list", raw("GET", "/session/SESSION/messages?limit=1&cursor=WyJhIl0"), 400, "cursor: "),
     ("space filter that is no id", raw("GET", "/session?space_id=7"), 400, "space_id: must be a UUID"),
+    ("cursor with a lone surrogate", raw("GET", f"/session?cursor={cursor('2026-01-01T00:00:00', chr(0xD800))}"), 400,
+     "cursor: is none of ours"),
+    ("cursor before time", raw("GET", f"/session?cursor={cursor('0001-01-01T00:00:00+23:59', 'x')}"), 400, "cursor: "),
     ("unknown read format", raw("GET", "/session/SESSION/messages?format=yaml"), 400, "format: "),
     ("edit strategies", raw("GET", "/session/SESSION/messages?edit_strategies=[1]"), 400, "edit_strategies: "),
     ("configs that are no object", raw("POST", "/session", b'{"configs": []}'), 400, "configs: must be an object"),
@@ -122,6 +130,7 @@ CASES: list[tuple[str, Send, int, str]] = [
     ("blocks of an unknown space", raw("GET", f"/space/{UNKNOWN}/block"), 404, "space_id: "),
     ("no file", raw("POST", "/disk/DISK/artifact", b"{}"), 400, "body: must be multipart/form-data"),
     ("large file", upload(b"x" * 17_000_000), 413, "16777216"),
+    ("content type beyond ASCII", upload(mime="text/plaín"), 400, "file: has a content type"),
     ("path upwards", upload(file_path="/a/../b/"), 400, "file_path: must not hold two dots"),
     ("NUL in a directory", upload(file_path="/a\0b/"), 400, "file_path: must not hold NUL"),
     ("endless path", upload(file_path="/" + "a" * 2000 + "/"), 400, "file_path: is longer"),

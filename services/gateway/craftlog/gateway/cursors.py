@@ -4,7 +4,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from craftlog.gateway.errors import InvalidError
@@ -44,10 +44,10 @@ def after_time(cursor: str | None) -> tuple[datetime, str] | None:
     if cursor is None:
         return None
     match _decoded(cursor):
-        case [str(time), str(last_id)]:
+        case [str(time), str(last_id)] if last_id.isascii():
             try:
-                return datetime.fromisoformat(time), last_id
-            except ValueError:
+                return datetime.fromisoformat(time).astimezone(UTC), last_id
+            except (ValueError, OverflowError):
                 pass
     raise InvalidError(_FIELD, "is none of ours")
 

@@ -1,5 +1,6 @@
 """Disks and the files on them."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -21,6 +22,7 @@ from craftlog.runtime.objects import ObjectMissingError
 
 router = APIRouter(prefix="/disk", tags=["disk"])
 
+_MIME: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _WEEK: Final = 7 * 24 * 3600
 Seconds = Annotated[int, or_default(3600), Query(ge=1, le=_WEEK)]
 
@@ -57,6 +59,8 @@ async def store(request: Request, gateway: Wired, project: Project, disk_id: Id)
     if not name:
         raise InvalidError("file", "has no name")
     mime = file.content_type or "application/octet-stream"
+    if not _MIME.fullmatch(mime):
+        raise InvalidError("file", "has a content type that is not 1 to 255 printable ASCII characters")
     wanted = Upload(path, name, file.file, mime, _meta(form.get("meta")))
     return answer(
         wire.artifact(await store_artifact(gateway, Address(Kind.DISK, project, disk_id), wanted)), status=201
