@@ -18,6 +18,7 @@ from craftlog.runtime.settings import Settings
 
 T = TypeVar("T")
 
+_MADE_MEANWHILE: Final = "BucketAlreadyOwnedByYou"
 _GONE: Final = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchObject"})
 
 
@@ -65,17 +66,19 @@ class Objects:
     async def prepare(self) -> None:
         """Make the bucket where it is not there yet."""
         if not await self._reach(lambda: self._client.bucket_exists(bucket_name=self.bucket)):
-            await self._reach(lambda: self._client.make_bucket(bucket_name=self.bucket))
+            await self._reach(self._make_bucket)
 
     async def put(self, key: str, data: bytes | BinaryIO, size: int, mime: str) -> str:
         """Store bytes under a key and return their ETag; doing it again changes nothing."""
         stream = io.BytesIO(data) if isinstance(data, bytes) else data
-        result = await self._reach(
-            lambda: self._client.put_object(
-                bucket_name=self.bucket, object_name=key, data=stream, length=size, content_type=mime
-            )
-        )
-        return str(result.etag).strip('"')
+        start = stream.tell()
+        try:
+            return await self._reach(lambda: self._put(key, stream, size, mime))
+        except ObjectMissingError:
+            # S3 was new, or away when this process started, and nobody has asked how it is since.
+            await self.prepare()
+            stream.seek(start)
+            return await self._reach(lambda: self._put(key, stream, size, mime))
 
     async def get(self, key: str) -> bytes:
         """Return an object's bytes.
@@ -98,6 +101,19 @@ class Objects:
     async def delete_prefix(self, prefix: str) -> int:
         """Delete all objects whose key begins with a prefix and return how many there were."""
         return await self._reach(lambda: self._delete_prefix(prefix))
+
+    def _make_bucket(self) -> None:
+        try:
+            self._client.make_bucket(bucket_name=self.bucket)
+        except S3Error as error:
+            if error.code != _MADE_MEANWHILE:
+                raise
+
+    def _put(self, key: str, stream: BinaryIO, size: int, mime: str) -> str:
+        result = self._client.put_object(
+            bucket_name=self.bucket, object_name=key, data=stream, length=size, content_type=mime
+        )
+        return str(result.etag).strip('"')
 
     def _read(self, key: str) -> bytes:
         response = self._client.get_object(bucket_name=self.bucket, object_name=key)
