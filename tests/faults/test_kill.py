@@ -11,14 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from qdrant_client.http.exceptions import ResponseHandlingException
 from tests.faults import runs
-from tests.faults.world import World, behind
+from tests.faults.world import World, behind, nothing_of
 
 from craftlog.cli.child import program
 from craftlog.cli.stack import SERVERS, SERVICES
 from craftlog.contracts.readmodels import BLOCKS, BOARDS, LESSONS, TREES
-from craftlog.contracts.subjects import Kind
+from craftlog.contracts.subjects import Address, Kind
 from craftlog.testing.stack import Stack
 from craftlog.testing.waiting import until
 
@@ -64,7 +63,7 @@ async def import_killing(world: World, file: Path, victim: str | None) -> Readab
         await asyncio.wait(flushing, return_when=asyncio.FIRST_COMPLETED)
         world.stack.kill_and_await_restart(victim)
     await asyncio.gather(*flushing)
-    await until(lambda: _is_quiet(world), DEADLINE)
+    await nothing_of(lambda: _unsettled(world), DEADLINE)
     stored = [(await world.api.get(f"/session/{session_id}/messages"))["items"] for session_id in sessions]
     assert _told(stored) == _told(sent)
     return await _read(world, space_id)
@@ -74,22 +73,21 @@ async def _is_reached(world: World, seq: float) -> bool:
     return await world.last_seq() >= seq
 
 
-async def _is_quiet(world: World) -> bool:
-    """Tell whether nothing is due any more, every finished task has its lesson, and the index has seen them all."""
+async def _unsettled(world: World) -> list[str]:
+    """Return what is still due, finished tasks without a lesson, and spaces of which somebody has not seen all."""
     stored = await world.collections()
-    try:
-        heads = [point for point in await world.points() if point["type"] == "head"]
-    except ResponseHandlingException:
-        return False  # the index is on its way back
     finished = {
         task["id"] for board in stored[BOARDS] for task in board["tasks"] if task["status"] in {"success", "failed"}
     }
-    return (
-        not any(stored.get(name) for name in WORK)
-        and finished == {lesson["task_id"] for lesson in stored[LESSONS]}
-        and {head["space_id"]: head["version"] for head in heads}
-        == {tree["_id"]: tree["version"] for tree in stored[TREES]}
-    )
+    trees = {tree["_id"]: tree["version"] for tree in stored[TREES]}
+    last = [await world.log.last(Address(Kind.TREE, tree["project"], tree["_id"])) for tree in stored[TREES]]
+    written = {one.address.id: one.version for one in last if one}
+    indexed = {point["space_id"]: point["version"] for point in await world.points() if point["type"] == "head"}
+    return [
+        *(f"{name}: {item}" for name in WORK for item in stored.get(name, [])),
+        *(f"no lesson: {task_id}" for task_id in finished - {lesson["task_id"] for lesson in stored[LESSONS]}),
+        *([] if written == trees == indexed else [f"written {written}, read {trees}, indexed {indexed}"]),
+    ]
 
 
 async def _read(world: World, space_id: str) -> Readable:
@@ -105,7 +103,7 @@ async def _read(world: World, space_id: str) -> Readable:
     return {
         **{name: _told(documents, names) for name, documents in stored.items()},
         "points": _told(points, names),
-        "objects": world.keys(),
+        "objects": world.object_keys(),
         "log": await _sessions(world, names),
     }
 

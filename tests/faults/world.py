@@ -1,6 +1,7 @@
 """Behind a running stack: the log, MongoDB, the bucket and the index, to see what is really there."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,22 +10,32 @@ from typing import Any
 import nats
 from pydantic import SecretStr
 from qdrant_client import AsyncQdrantClient
+from qdrant_client.http.exceptions import ResponseHandlingException
+from urllib3.exceptions import HTTPError
 
 from craftlog.cli.client import Api
-from craftlog.contracts.envelope import Recorded, decode
+from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.subjects import STREAM, STREAM_SUBJECTS
 from craftlog.llm.embeddings import OfflineEmbedder
+from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.log import CONNECTION_ERRORS, Log
 from craftlog.runtime.mongo import Database, connect, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.settings import Settings
 from craftlog.testing.stack import Stack
+from craftlog.testing.waiting import until
 
 Document = dict[str, Any]
+
+AWAY = (*CONNECTION_ERRORS, UnavailableError, ResponseHandlingException, HTTPError)  # a server that was just killed
 
 _AT_ONCE = 256
 _AT_MOST = 0.2  # seconds
 _SKILLS = f"craftlog-skills-{OfflineEmbedder.model}"
+
+
+class _Everything:
+    subject = STREAM_SUBJECTS
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class World:
             if offset is None:
                 return found
 
-    def keys(self) -> list[str]:
+    def object_keys(self) -> list[str]:
         """Return the keys of all objects in the bucket."""
         client, bucket = self.objects._client, self.objects.bucket
         if not client.bucket_exists(bucket_name=bucket):
@@ -69,16 +80,19 @@ class World:
 
     async def events(self) -> list[Recorded]:
         """Return all that is in the log."""
-        left = (await self.log.jetstream.stream_info(STREAM)).state.messages
-        arriving = await self.log.jetstream.subscribe(STREAM_SUBJECTS, stream=STREAM, ordered_consumer=True)
-        messages = [await arriving.next_msg(timeout=10) for _ in range(left)]
-        await arriving.unsubscribe()
-        return [decode(one.subject, one.headers or {}, one.data, one.metadata.sequence.stream) for one in messages]
+        return [stored.decode() async for stored in self.log._stored(_Everything(), 0)]  # type: ignore[arg-type] # it only wants a subject
 
     def log_files_hold(self, secret: str) -> list[Path]:
         """Return the files of the log with these bytes in them."""
-        files = [path for path in (self.stack.data / "nats").rglob("*") if path.is_file()]
-        return [path for path in files if secret.encode() in path.read_bytes()]
+        paths = [Path(folder) / name for folder, _, names in os.walk(self.stack.data / "nats") for name in names]
+        return [path for path in paths if secret.encode() in _bytes(path)]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""  # the server has just removed it
 
 
 @asynccontextmanager
@@ -95,3 +109,21 @@ async def behind(stack: Stack) -> AsyncIterator[World]:
         await index.close()
         database.client.close()
         await client.close()
+
+
+async def nothing_of(ask: Callable[[], Awaitable[list[str]]], seconds: float) -> None:
+    """Wait until a list is empty; while a server is away it is not."""
+    left: list[str] = []
+
+    async def is_empty() -> bool:
+        nonlocal left
+        try:
+            left = await ask()
+        except AWAY as error:
+            left = [repr(error)]
+        return not left
+
+    try:
+        await until(is_empty, seconds)
+    except TimeoutError:
+        raise AssertionError("\n".join(one[:500] for one in left)) from None
