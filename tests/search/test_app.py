@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -25,6 +26,7 @@ from craftlog.testing.examples import PROJECT, example
 from craftlog.testing.servers import nats_server, qdrant_server
 
 PATIENCE = 30.0
+PATIENCE_FOR_HEALTH = 0.5  # the gateway's
 COLLECTION = f"craftlog-skills-{OfflineEmbedder.model}"
 
 
@@ -104,6 +106,23 @@ class TestFromTheLogToAnAnswer:
         assert health.service == "search"
         assert [consumer.name for consumer in health.consumers] == ["search-tree"]
         assert health.dependencies == {"qdrant": None}
+
+    async def test_it_says_which_server_is_mute_before_it_seems_mute_itself(self, client: Client, nats_url: str):
+        said: list[ServiceHealth] = []
+
+        async def says() -> bool:
+            try:
+                answer = await client.request(HEALTH, timeout=PATIENCE_FOR_HEALTH)
+            except (NoRespondersError, TimeoutError):
+                return False
+            said.append(ServiceHealth.model_validate_json(answer.data))
+            return True
+
+        with socket.create_server(("127.0.0.1", 0)) as mute:  # it takes connections and says nothing
+            port = mute.getsockname()[1]
+            with service(nats_url, f"http://127.0.0.1:{port}"):
+                await until(says)
+        assert said[0].dependencies == {"qdrant": "it does not answer"}
 
 
 class TestALostIndex:

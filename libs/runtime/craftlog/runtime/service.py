@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from faststream import FastStream
@@ -19,6 +19,9 @@ from craftlog.runtime.log import Log, patiently
 from craftlog.runtime.projector import Projector
 from craftlog.runtime.settings import Settings
 from craftlog.runtime.work import Work
+
+# Shorter than whoever asks for the health waits: a service that asks a mute server in vain must not seem mute itself.
+_PROBE_PATIENCE: Final = 0.3
 
 logger = structlog.get_logger()
 
@@ -103,19 +106,23 @@ def _answer_health(service: str, nats_broker: NatsBroker, running: Running) -> N
     async def on_health() -> ServiceHealth:
         stalling: list[Projector | Work] = [*running.projectors, *running.works]
         lanes = [*(projector.lane for projector in running.projectors), *running.lanes]
-        consumers = await asyncio.gather(*(lane.health() for lane in lanes))
+        consumers, probed = await asyncio.gather(
+            asyncio.gather(*(lane.health() for lane in lanes)), asyncio.gather(*map(_probe, running.probes.values()))
+        )
         return ServiceHealth(
             service=service,
             consumers=tuple(consumers),
             stalled=tuple(stalled for part in stalling for stalled in part.stalled.values()),
-            dependencies={name: await _probe(probe) for name, probe in running.probes.items()},
+            dependencies=dict(zip(running.probes, probed, strict=True)),
         )
 
 
 async def _probe(probe: Probe) -> str | None:
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(_PROBE_PATIENCE):
             await probe()
-    except (UnavailableError, TimeoutError) as error:
-        return str(error) or type(error).__name__
+    except TimeoutError:
+        return "it does not answer"
+    except UnavailableError as error:
+        return str(error)
     return None
