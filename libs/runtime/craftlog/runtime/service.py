@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -86,10 +86,28 @@ def run(service: str, nats_broker: NatsBroker, start: Callable[[Log], AbstractAs
             died.append(error)
             app.exit()
 
-    app = FastStream(nats_broker, lifespan=lifespan, logger=None)
-    asyncio.run(app.run())
+    app = _Service(nats_broker, lifespan=lifespan, logger=None)
+    with suppress(asyncio.CancelledError):
+        asyncio.run(app.run())
     if died:
         raise SystemExit(1)
+
+
+class _Service(FastStream):
+    """FastStream obeys signals only once it has started; this one ends also while it waits for NATS or MongoDB."""
+
+    async def run(self, *args: Any, **options: Any) -> None:
+        self._starting = asyncio.current_task()
+        await super().run(*args, **options)
+
+    async def start(self, **options: Any) -> None:
+        self._starting = None
+        await super().start(**options)
+
+    def exit(self) -> None:
+        if self._starting:
+            self._starting.cancel()
+        super().exit()
 
 
 def _parts(running: Running) -> list[Callable[[], Coroutine[Any, Any, None]]]:

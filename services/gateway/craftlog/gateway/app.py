@@ -1,7 +1,8 @@
 """Composition root: the only place where the gateway reads the environment and builds clients."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -117,7 +118,7 @@ def main() -> None:
     """Serve until a signal ends it."""
     settings = GatewaySettings()
     telemetry.configure("gateway", settings)
-    uvicorn.run(
+    config = uvicorn.Config(
         build(settings),
         host=settings.host,
         port=settings.port,
@@ -128,3 +129,17 @@ def main() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=3,
     )
+    server = _Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(1)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn obeys signals only once it has started; this one ends also while it waits for the log."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if not self.started:
+            raise SystemExit(0)
