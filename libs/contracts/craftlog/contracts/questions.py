@@ -23,7 +23,7 @@ class SearchAsked(Shape):
 
 
 class Cited(Shape):
-    """One block found. ``distance`` is the cosine distance, 0 the same, 2 the opposite; ``engine`` is who learned it."""
+    """One block found. ``distance`` is the cosine distance: 0 the same, 2 the opposite. ``engine`` learned it."""
 
     block_id: str
     title: str
