@@ -23,6 +23,9 @@ from craftlog.runtime.work import Work
 # Shorter than whoever asks for the health waits: a service that asks a mute server in vain must not seem mute itself.
 _PROBE_PATIENCE: Final = 0.3
 
+_PATIENCE: Final = 3.0  # seconds, in which a part can put away what it was at
+_IMPATIENCE: Final = 0.1
+
 logger = structlog.get_logger()
 
 Probe = Callable[[], Awaitable[Any]]
@@ -76,9 +79,7 @@ def run(service: str, nats_broker: NatsBroker, start: Callable[[Log], AbstractAs
                 task.add_done_callback(_on_done)
             logger.info("serving")
             yield
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(set(tasks), _PATIENCE)
 
     def _on_done(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -106,8 +107,16 @@ class _Service(FastStream):
 
     def exit(self) -> None:
         if self._starting:
-            self._starting.cancel()
+            self._ending = asyncio.create_task(_end({self._starting}, _IMPATIENCE))
         super().exit()
+
+
+async def _end(tasks: set[asyncio.Task[None]], patience: float) -> None:
+    """Cancel tasks until they are done: up to Python 3.11 the client's wait_for can swallow a cancellation."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=patience)
 
 
 def _parts(running: Running) -> list[Callable[[], Coroutine[Any, Any, None]]]:

@@ -1,5 +1,6 @@
 """Composition root: the only place where the gateway reads the environment and builds clients."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import FrameType
@@ -142,4 +143,5 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         if not self.started:
-            raise SystemExit(0)
+            # There is nothing to put away, and waiting for tasks to end might not: see runtime.service.
+            os._exit(0)
