@@ -138,7 +138,7 @@ def _answer_health(service: str, nats_broker: NatsBroker, running: Running) -> N
         )
         return ServiceHealth(
             service=service,
-            consumers=tuple(consumers),
+            consumers=(*consumers, *(work.health() for work in running.works)),
             stalled=tuple(stalled for part in stalling for stalled in part.stalled.values()),
             dependencies=dict(zip(running.probes, probed, strict=True)),
         )

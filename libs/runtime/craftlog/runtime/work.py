@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from pymongo import UpdateOne
 
-from craftlog.contracts.questions import Stalled
+from craftlog.contracts.questions import ConsumerHealth, Stalled
 from craftlog.contracts.readmodels import Document
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.mongo import Database, reach
@@ -81,6 +81,7 @@ class Work:
         self._held_back: defaultdict[str, deque[tuple[datetime, str]]] = defaultdict(deque)
         self._marked_while_running: set[str] = set()
         self._news = asyncio.Event()
+        self._away: str | None = None
         # What is stored and what is in memory change together: a mark must not fall between the two.
         self._changing = asyncio.Lock()
 
@@ -105,9 +106,8 @@ class Work:
             earlier = [item for item in items if self._is_news(item)]
             if earlier:
                 await reach(lambda: self._due.bulk_write([_stored(item) for item in earlier], ordered=False))
+            self._stored_due |= {item.key: item.due_at for item in earlier}
             for item in items:
-                if item in earlier:
-                    self._stored_due[item.key] = item.due_at
                 if item.key in self._running:
                     self._marked_while_running.add(item.key)
                 self._put(item)
@@ -145,9 +145,11 @@ class Work:
             for key, item in self.parked.items()
         }
 
-    def waiting(self) -> list[Item]:
-        """Return the items that failed and will be tried again."""
-        return [item for item in self._items.values() if item.error and item.key not in self.parked]
+    def health(self) -> ConsumerHealth:
+        """Return how much is due and not yet done, and what it waits for, where a dependency is away."""
+        now = self._clock()
+        due = sum(item.due_at <= now and item.key not in self.parked for item in self._items.values())
+        return ConsumerHealth(name=self._due.name, lag=due, error=self._away)
 
     def _is_news(self, item: Item) -> bool:
         stored = self._stored_due.get(item.key)
@@ -197,6 +199,7 @@ class Work:
         try:
             if await self._claim(item):
                 again_at = await self._under_lease(item)
+                self._away = None
                 async with self._changing:
                     await self._finish(item, again_at)
             else:
@@ -207,7 +210,8 @@ class Work:
                 await self._release(item)
             raise
         except UnavailableError as error:
-            await self._postpone(item, self._later(item, str(error)))
+            self._away = str(error)
+            await self._postpone(item, self._later(item, self._away))
         except Exception as error:
             logger.exception("work_failed", kind=self._kind, key=item.key)
             later = self._later(item, repr(error))
