@@ -17,8 +17,10 @@ from craftlog.cli.client import Api
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.subjects import STREAM, STREAM_SUBJECTS
 from craftlog.llm.embeddings import OfflineEmbedder
+from craftlog.runtime import jetstream
 from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.log import CONNECTION_ERRORS, Log
+from craftlog.runtime.jetstream import CONNECTION_ERRORS
+from craftlog.runtime.log import Log
 from craftlog.runtime.mongo import Database, connect, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.settings import Settings
@@ -32,10 +34,6 @@ AWAY = (*CONNECTION_ERRORS, UnavailableError, ResponseHandlingException, HTTPErr
 _AT_ONCE = 256
 _AT_MOST = 0.2  # seconds
 _SKILLS = f"craftlog-skills-{OfflineEmbedder.model}"
-
-
-class _Everything:
-    subject = STREAM_SUBJECTS
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class World:
 
     async def events(self) -> list[Recorded]:
         """Return all that is in the log."""
-        return [stored.decode() async for stored in self.log._stored(_Everything(), 0)]  # type: ignore[arg-type] # it only wants a subject
+        return [stored.decode() async for stored in jetstream.read(self.log.client, STREAM_SUBJECTS, 0)]
 
     def log_files_hold(self, secret: str) -> list[Path]:
         """Return the files of the log with these bytes in them."""

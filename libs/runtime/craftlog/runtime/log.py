@@ -2,36 +2,32 @@
 
 import asyncio
 import base64
-import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import nats.errors
+import structlog
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError
 
 from craftlog.contracts.envelope import Recorded, UndecodableError, decode, encode
 from craftlog.contracts.events import Event
 from craftlog.contracts.subjects import STREAM, STREAM_SUBJECTS, Address
+from craftlog.runtime import jetstream
 from craftlog.runtime.errors import ConflictError, UnavailableError
+from craftlog.runtime.jetstream import CONNECTION_ERRORS, PublishError, Stored
 
 OLDEST_SERVER: Final = (2, 15, 1)
 MOST_IN_BATCH: Final = 1000
-_TIMEOUT: Final = 5.0
-_RECONNECT_POLL: Final = 0.02
-_PAGE: Final = 512
 _ERASED_AT_ONCE: Final = 64
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
-_DUPLICATE: Final = 10201
 _INCOMPLETE_BATCH: Final = 10176
 _NOT_FOUND: Final = 10037
-_REFUSED_FOR_GOOD: Final = 400
-CONNECTION_ERRORS = (nats.errors.Error, TimeoutError, ConnectionError)
+
+logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +48,13 @@ class Draft:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    subject: str
-    headers: Mapping[str, str]
-    body: bytes
-    seq: int
-
-    def decode(self) -> Recorded:
-        return decode(self.subject, self.headers, self.body, self.seq)
-
-
-class _PublishError(Exception):
-    def __init__(self, code: int, err_code: int, description: str) -> None:
-        super().__init__(f"{description} ({err_code})")
-        self.code = code
-        self.err_code = err_code
-
-
 class Log:
     """Append to, read and erase aggregates. All methods raise UnavailableError when JetStream cannot be reached."""
 
     def __init__(self, client: Client) -> None:
         """Args: client: a connected nats-py client, which the caller closes."""
         self.client = client
-        self.jetstream = client.jetstream(timeout=_TIMEOUT)
+        self.jetstream = client.jetstream(timeout=jetstream.TIMEOUT)
 
     async def prepare(self, replicas: int = 1) -> None:
         """Declare the stream; doing it again changes nothing.
@@ -110,8 +88,8 @@ class Log:
         Raises:
             UndecodableError: the stored message is not an event.
         """
-        answer = await self._ask(f"$JS.API.STREAM.MSG.GET.{STREAM}", {"last_by_subj": address.subject})
-        reply = json.loads(answer.data)
+        request = {"last_by_subj": address.subject}
+        reply = await jetstream.ask(self.client, f"$JS.API.STREAM.MSG.GET.{STREAM}", request)
         if error := reply.get("error"):
             if error["err_code"] == _NOT_FOUND:
                 return None
@@ -128,7 +106,7 @@ class Log:
         Raises:
             UndecodableError: a stored message is not an event.
         """
-        async for stored in self._stored(address, after_seq):
+        async for stored in jetstream.read(self.client, address.subject, after_seq):
             yield stored.decode()
 
     async def append(self, address: Address, expected: Position, drafts: Sequence[Draft]) -> list[Recorded]:
@@ -154,11 +132,11 @@ class Log:
             for ordinal, draft in enumerate(drafts, start=1)
         ]
         try:
-            last_seq = await self._publish(address.subject, encoded, expected.seq)
-        except _PublishError as refusal:
-            if refusal.err_code not in (*_WRONG_LAST_SEQUENCE, _DUPLICATE):
+            last_seq = await jetstream.publish(self.client, address.subject, encoded, expected.seq)
+        except PublishError as refusal:
+            if refusal.err_code not in (*_WRONG_LAST_SEQUENCE, jetstream.DUPLICATE):
                 # A batch is incomplete where the connection broke in the middle of it.
-                if refusal.code == _REFUSED_FOR_GOOD and refusal.err_code != _INCOMPLETE_BATCH:
+                if refusal.code == jetstream.REFUSED_FOR_GOOD and refusal.err_code != _INCOMPLETE_BATCH:
                     raise ValueError(f"the log refuses these events: {refusal}") from refusal
                 raise UnavailableError(f"the log takes no events now: {refusal}") from refusal
             last_seq = await self._stored_after_all(address, expected, drafts, refusal)
@@ -184,7 +162,8 @@ class Log:
 
         ``keep`` gets None for a message that cannot be decoded. Doing it again deletes what is still there.
         """
-        doomed = [stored.seq async for stored in self._stored(address, 0) if not keep(_decoded_or_none(stored))]
+        events = jetstream.read(self.client, address.subject, 0)
+        doomed = [stored.seq async for stored in events if not keep(_decoded_or_none(stored))]
         try:
             for at in range(0, len(doomed), _ERASED_AT_ONCE):
                 batch = doomed[at : at + _ERASED_AT_ONCE]
@@ -195,35 +174,6 @@ class Log:
         except CONNECTION_ERRORS as error:
             raise UnavailableError(f"the log cannot be reached: {error}") from error
         return len(doomed)
-
-    async def _publish(self, subject: str, encoded: Sequence[tuple[dict[str, str], bytes]], expected_seq: int) -> int:
-        """Send one message plainly, several as one atomic batch (a batch of one costs ten times a plain publish)."""
-        await self._connected()
-        batch = self.client._nuid.next().decode() if len(encoded) > 1 else None  # noqa: SLF001 - the client's own id maker
-        answer: Msg | None = None
-        try:
-            for ordinal, (headers, body) in enumerate(encoded, start=1):
-                headers["Nats-Msg-Id"] = headers["ce-id"]
-                if ordinal == 1:
-                    headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_seq)
-                if batch:
-                    headers["Nats-Batch-Id"] = batch
-                    headers["Nats-Batch-Sequence"] = str(ordinal)
-                if ordinal < len(encoded):
-                    await self.client.publish(subject, body, headers=headers)
-                    continue
-                if batch:
-                    headers["Nats-Batch-Commit"] = "1"
-                answer = await self.client.request(subject, body, timeout=_TIMEOUT, headers=headers)
-        except CONNECTION_ERRORS as error:
-            raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
-        reply = json.loads(answer.data) if answer else {}
-        if refusal := reply.get("error"):
-            raise _PublishError(refusal["code"], refusal.get("err_code", 0), refusal.get("description", ""))
-        if reply.get("duplicate"):
-            # The sequence in this answer is that of an event stored before, which need not follow the expected one.
-            raise _PublishError(_REFUSED_FOR_GOOD, _DUPLICATE, "this event is stored already")
-        return int(reply["seq"])
 
     async def _stored_after_all(
         self, address: Address, expected: Position, drafts: Sequence[Draft], cause: Exception
@@ -240,64 +190,13 @@ class Log:
             raise cause
         raise ConflictError(f"{address.kind} {address.id} is not at version {expected.version}") from cause
 
-    async def _stored(self, address: Address, after_seq: int) -> AsyncIterator[_Stored]:
-        """Read an aggregate's messages in pages with JetStream's batched direct get (ADR-31)."""
-        await self._connected()
-        inbox = self.client.new_inbox()
-        try:
-            subscription = await self.client.subscribe(inbox)
-        except CONNECTION_ERRORS as error:
-            raise UnavailableError(f"the log cannot be reached: {error}") from error
-        try:
-            left = 1
-            while left:
-                request = {"seq": after_seq + 1, "next_by_subj": address.subject, "batch": _PAGE}
-                await self.client.publish(f"$JS.API.DIRECT.GET.{STREAM}", json.dumps(request).encode(), reply=inbox)
-                left = 0
-                while stored := await self._next(subscription.next_msg(_TIMEOUT)):
-                    after_seq = stored.seq
-                    left = int(stored.headers.get("Nats-Num-Pending", "0"))
-                    yield stored
-        except CONNECTION_ERRORS as error:
-            raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
-        finally:
-            if not self.client.is_closed:
-                await subscription.unsubscribe()
-
-    @staticmethod
-    async def _next(arriving: Any) -> _Stored | None:
-        message: Msg = await arriving
-        headers = message.headers or {}
-        match headers.get("Status"):
-            case None:
-                return _Stored(headers["Nats-Subject"], headers, message.data, int(headers["Nats-Sequence"]))
-            case "204" | "404":
-                return None
-            case status:
-                raise UnavailableError(f"the log does not answer reads: status {status}")
-
-    async def _connected(self) -> None:
-        """Wait while the client reconnects: what is sent meanwhile may be dropped without a word."""
-        for _ in range(int(_TIMEOUT / _RECONNECT_POLL)):
-            if self.client.is_connected:
-                return
-            await asyncio.sleep(_RECONNECT_POLL)
-        raise UnavailableError("the log cannot be reached: there is no connection to NATS")
-
-    async def _ask(self, subject: str, request: dict[str, Any]) -> Msg:
-        await self._connected()
-        try:
-            return await self.client.request(subject, json.dumps(request).encode(), timeout=_TIMEOUT)
-        except CONNECTION_ERRORS as error:
-            raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
-
 
 def _parse_headers(raw: bytes) -> dict[str, str]:
     lines = raw.decode().split("\r\n")[1:]
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines) if name}
 
 
-def _decoded_or_none(stored: _Stored) -> Recorded | None:
+def _decoded_or_none(stored: Stored) -> Recorded | None:
     try:
         return stored.decode()
     except UndecodableError:
@@ -310,7 +209,8 @@ async def patiently(attempt: Callable[[], Any], *, first: float = 0.1, most: flo
     while True:
         try:
             await attempt()
-        except UnavailableError:
+        except UnavailableError as error:
+            logger.warning("waiting", reason=str(error))
             await asyncio.sleep(delay)
             delay = min(delay * 2, most)
         else:

@@ -12,8 +12,9 @@ from craftlog.contracts.questions import Stalled
 from craftlog.contracts.readmodels import Changes, Document, Project
 from craftlog.contracts.subjects import Address, Kind, parse
 from craftlog.runtime.errors import ConflictError, UnavailableError
+from craftlog.runtime.jetstream import CONNECTION_ERRORS
 from craftlog.runtime.lane import Lane
-from craftlog.runtime.log import CONNECTION_ERRORS, Log
+from craftlog.runtime.log import Log
 
 _HEADS_IN_MEMORY: Final = 4096
 

@@ -11,7 +11,8 @@ from craftlog.contracts.questions import ServiceHealth
 from craftlog.contracts.subjects import HEALTH
 from craftlog.gateway.fields import Json
 from craftlog.runtime.errors import RefusedError, UnavailableError
-from craftlog.runtime.log import CONNECTION_ERRORS, Log
+from craftlog.runtime.jetstream import CONNECTION_ERRORS
+from craftlog.runtime.log import Log
 
 PATIENCE: Final = 0.5
 _PROBE_PATIENCE: Final = 1.0

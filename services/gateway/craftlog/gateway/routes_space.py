@@ -18,7 +18,7 @@ from craftlog.gateway.fields import an_object_or_none
 from craftlog.gateway.handlers import Gateway, create_space
 from craftlog.gateway.parameters import Id, OtherId, Project, Text, Wanted, Wired, or_default, required
 from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.log import CONNECTION_ERRORS
+from craftlog.runtime.jetstream import CONNECTION_ERRORS
 
 router = APIRouter(prefix="/space", tags=["space"])
 

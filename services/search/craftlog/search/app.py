@@ -11,7 +11,8 @@ from qdrant_client import AsyncQdrantClient
 from craftlog.contracts.subjects import STREAM, Kind, ask
 from craftlog.llm.embeddings import OfflineEmbedder
 from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.log import CONNECTION_ERRORS, Log, patiently
+from craftlog.runtime.jetstream import CONNECTION_ERRORS
+from craftlog.runtime.log import Log, patiently
 from craftlog.runtime.projector import Projector
 from craftlog.runtime.service import Running, broker, run
 from craftlog.runtime.settings import Settings

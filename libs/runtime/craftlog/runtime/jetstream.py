@@ -1,0 +1,144 @@
+"""What the client library lacks: publishing in atomic batches, reading in batches, and waiting for a connection."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from craftlog.contracts.envelope import Recorded, decode
+from craftlog.contracts.subjects import STREAM
+from craftlog.runtime.errors import UnavailableError
+
+TIMEOUT: Final = 5.0
+REFUSED_FOR_GOOD: Final = 400
+DUPLICATE: Final = 10201
+CONNECTION_ERRORS = (nats.errors.Error, TimeoutError, ConnectionError)
+_RECONNECT_POLL: Final = 0.02
+_PAGE: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message as the stream holds it."""
+
+    subject: str
+    headers: Mapping[str, str]
+    body: bytes
+    seq: int
+
+    def decode(self) -> Recorded:
+        """Return the event in it, or raise UndecodableError."""
+        return decode(self.subject, self.headers, self.body, self.seq)
+
+
+class PublishError(Exception):
+    """JetStream refuses. ``code`` is like an HTTP status, ``err_code`` is its own."""
+
+    def __init__(self, code: int, err_code: int, description: str) -> None:
+        super().__init__(f"{description} ({err_code})")
+        self.code = code
+        self.err_code = err_code
+
+
+async def publish(
+    client: Client, subject: str, encoded: Sequence[tuple[dict[str, str], bytes]], expected_seq: int
+) -> int:
+    """Send headers and bodies, all or none, if the subject's last sequence is the expected one; return the new last.
+
+    One message goes plainly, several as one atomic batch (a batch of one costs ten times a plain publish).
+
+    Raises:
+        PublishError: JetStream refuses.
+        UnavailableError: it gave no answer; whether they are stored is not known.
+    """
+    await _connected(client)
+    batch = client._nuid.next().decode() if len(encoded) > 1 else None  # noqa: SLF001 - the client's own id maker
+    answer: Msg | None = None
+    try:
+        for ordinal, (headers, body) in enumerate(encoded, start=1):
+            headers["Nats-Msg-Id"] = headers["ce-id"]
+            if ordinal == 1:
+                headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_seq)
+            if batch:
+                headers["Nats-Batch-Id"] = batch
+                headers["Nats-Batch-Sequence"] = str(ordinal)
+            if ordinal < len(encoded):
+                await client.publish(subject, body, headers=headers)
+                continue
+            if batch:
+                headers["Nats-Batch-Commit"] = "1"
+            answer = await client.request(subject, body, timeout=TIMEOUT, headers=headers)
+    except CONNECTION_ERRORS as error:
+        raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+    reply = json.loads(answer.data) if answer else {}
+    if refusal := reply.get("error"):
+        raise PublishError(refusal["code"], refusal.get("err_code", 0), refusal.get("description", ""))
+    if reply.get("duplicate"):
+        # The sequence in this answer is that of an event stored before, which need not follow the expected one.
+        raise PublishError(REFUSED_FOR_GOOD, DUPLICATE, "this event is stored already")
+    return int(reply["seq"])
+
+
+async def read(client: Client, subject: str, after_seq: int) -> AsyncIterator[Stored]:
+    """Yield a subject's messages in order, in pages of JetStream's batched direct get (ADR-31).
+
+    Raises:
+        UnavailableError: it gave no answer.
+    """
+    await _connected(client)
+    inbox = client.new_inbox()
+    try:
+        subscription = await client.subscribe(inbox)
+    except CONNECTION_ERRORS as error:
+        raise UnavailableError(f"the log cannot be reached: {error}") from error
+    try:
+        left = 1
+        while left:
+            request = {"seq": after_seq + 1, "next_by_subj": subject, "batch": _PAGE}
+            await client.publish(f"$JS.API.DIRECT.GET.{STREAM}", json.dumps(request).encode(), reply=inbox)
+            left = 0
+            while stored := await _next(subscription.next_msg(TIMEOUT)):
+                after_seq = stored.seq
+                left = int(stored.headers.get("Nats-Num-Pending", "0"))
+                yield stored
+    except CONNECTION_ERRORS as error:
+        raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+    finally:
+        if not client.is_closed:
+            await subscription.unsubscribe()
+
+
+async def _next(arriving: Awaitable[Msg]) -> Stored | None:
+    message = await arriving
+    headers = message.headers or {}
+    match headers.get("Status"):
+        case None:
+            return Stored(headers["Nats-Subject"], headers, message.data, int(headers["Nats-Sequence"]))
+        case "204" | "404":
+            return None
+        case status:
+            raise UnavailableError(f"the log does not answer reads: status {status}")
+
+
+async def _connected(client: Client) -> None:
+    """Wait while the client reconnects: what is sent meanwhile may be dropped without a word."""
+    for _ in range(int(TIMEOUT / _RECONNECT_POLL)):
+        if client.is_connected:
+            return
+        await asyncio.sleep(_RECONNECT_POLL)
+    raise UnavailableError("the log cannot be reached: there is no connection to NATS")
+
+
+async def ask(client: Client, subject: str, request: dict[str, Any]) -> Any:
+    """Return the JSON that JetStream's API answers, or raise UnavailableError."""
+    await _connected(client)
+    try:
+        answer = await client.request(subject, json.dumps(request).encode(), timeout=TIMEOUT)
+    except CONNECTION_ERRORS as error:
+        raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+    return json.loads(answer.data)
