@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import pytest
@@ -289,3 +289,18 @@ async def test_a_consumer_that_was_deleted_is_declared_again(log: Log, desk: Des
         await desk.transact(address, ["b"], cause="two")
         await away.has_seen("b")
         await no_error(lane)
+
+
+async def test_a_lane_ends_even_if_what_it_awaits_swallows_the_cancellation(log: Log):
+    begun = asyncio.Event()
+
+    async def swallow() -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.get_running_loop().create_future()
+
+    waiting = asyncio.create_task(Lane(log, "test-lane", Kind.SESSION, Away().take, Away().take).patiently(swallow))
+    await begun.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -15,7 +15,8 @@ from craftlog.contracts.envelope import Recorded, UndecodableError, decode
 from craftlog.contracts.questions import ConsumerHealth
 from craftlog.contracts.subjects import STREAM, Kind, every
 from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.log import CONNECTION_ERRORS, Log
+from craftlog.runtime.jetstream import CONNECTION_ERRORS
+from craftlog.runtime.log import Log
 from craftlog.runtime.telemetry import span
 
 MOST_AT_ONCE: Final = 500
@@ -87,6 +88,7 @@ class Lane:
                 tries += 1
             else:
                 self._error = None
+                _heed_cancellation()
                 return
 
     async def _open(self) -> None:
@@ -184,3 +186,10 @@ class Lane:
         except CONNECTION_ERRORS as error:
             # They come again, and are then skipped as duplicates.
             logger.warning("acknowledgement_lost", durable=self.durable, error=str(error))
+
+
+def _heed_cancellation() -> None:
+    """End a task that was asked to: up to Python 3.11 the wait_for in the client library can swallow that."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
