@@ -18,7 +18,7 @@ from craftlog.runtime.telemetry import traceparent
 S = TypeVar("S")
 C = TypeVar("C")
 
-_MOST_EVENTS_IN_A_RUN: Final = 500
+_MOST_CALLERS_IN_A_RUN: Final = 500
 _CONFLICTS_BEFORE_GIVING_UP: Final = 20
 
 
@@ -147,7 +147,7 @@ class Desk(Generic[S, C]):
         try:
             while seat.waiting:
                 run = [seat.waiting.popleft()]
-                while seat.waiting and len(run) < _MOST_EVENTS_IN_A_RUN:
+                while seat.waiting and len(run) < _MOST_CALLERS_IN_A_RUN:
                     run.append(seat.waiting.popleft())
                 await self._decide_run(address, seat, run)
         except Exception as error:  # noqa: BLE001 - every waiting caller gets the reason, none waits for ever

@@ -200,14 +200,14 @@ class Projector:
         for one in folded:
             if reason := refused.get(one.address.id):
                 await self._stall(one.address, one.old_version, reason)
-        await self._announce(applied)
+        for one in applied:
+            await self._announce(one.address, one.version)
         if self._written and applied:
             await self._written(applied)
 
-    async def _announce(self, folded: Iterable[Folded]) -> None:
+    async def _announce(self, address: Address, version: int) -> None:
         try:
-            for one in folded:
-                await self._log.client.publish(one.address.head_subject, str(one.version).encode())
+            await self._log.client.publish(address.head_subject, str(version).encode())
         except CONNECTION_ERRORS as error:
             # Readers look once a second anyway.
             logger.warning("announcement_lost", error=str(error))
@@ -218,7 +218,7 @@ class Projector:
         await self._store.stall(stalled)
         self.stalled[address.id] = stalled
         self._heads.pop(address.id, None)
-        await self._log.client.publish(address.head_subject, str(version).encode())
+        await self._announce(address, version)
 
     async def _load_heads(self, ids: Iterable[str]) -> None:
         unknown = [one for one in ids if one not in self._heads]
