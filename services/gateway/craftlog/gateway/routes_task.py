@@ -12,6 +12,7 @@ from craftlog.gateway import wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.cursors import after_number, listed
 from craftlog.gateway.handlers import Gateway
+from craftlog.gateway.heads import Seen
 from craftlog.gateway.parameters import Id, Project, Wanted, Wired
 
 router = APIRouter(prefix="/session/{session_id}", tags=["session"])
@@ -32,12 +33,14 @@ async def _progress(gateway: Gateway, project: str, session_id: str) -> _Progres
     """Return what is known once everything that was written can be read; raises MissingError for no session."""
     session = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
     board = await gateway.heads.seen_or_none(Address(Kind.BOARD, project, session_id))
+    tree: Seen | None = None
     lessons: dict[str, Document] = {}
     if space_id := session.head["space_id"]:
-        await gateway.heads.seen_or_none(Address(Kind.TREE, project, space_id))
+        tree = await gateway.heads.seen_or_none(Address(Kind.TREE, project, space_id))
         lessons = await gateway.reads.lessons(space_id, session_id)
     tasks = sorted(board.head["tasks"], key=lambda task: int(task["order"])) if board else []
-    return _Progress(session_id, tasks, lessons, space_id is not None, board.stalled if board else None)
+    stalled = [seen.stalled for seen in (session, board, tree) if seen and seen.stalled is not None]
+    return _Progress(session_id, tasks, lessons, space_id is not None, stalled[0] if stalled else None)
 
 
 @router.get("/task")
