@@ -14,7 +14,7 @@ from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import MESSAGES, SESSIONS, Document
 from craftlog.contracts.subjects import STREAM, Address, Kind, every
 from craftlog.ingest import projection
-from craftlog.ingest.store import INDEXES
+from craftlog.ingest.store import COLLECTIONS
 from craftlog.runtime import mongo
 from craftlog.runtime.log import Draft, Log, Position
 from craftlog.runtime.mongo import MongoStore
@@ -54,7 +54,7 @@ def _message(position: int) -> MessageAppended:
 
 async def project(log: Log, database: mongo.Database) -> float:
     """Return the seconds that the real projector takes for the whole log."""
-    await mongo.ensure_indexes(database, {MESSAGES: INDEXES[MESSAGES]})
+    await mongo.ensure_collections(database, {MESSAGES: COLLECTIONS[MESSAGES]})
     total = (await log.jetstream.stream_info(STREAM)).state.messages
     written, complete = 0, asyncio.Event()
 
@@ -79,7 +79,7 @@ async def project(log: Log, database: mongo.Database) -> float:
 
 async def bare(log: Log, database: mongo.Database, documents: Sequence[Document]) -> float:
     """Return the seconds for fetching the same events and inserting these documents, ready made, batch by batch."""
-    await mongo.ensure_indexes(database, {MESSAGES: INDEXES[MESSAGES]})
+    await mongo.ensure_collections(database, {MESSAGES: COLLECTIONS[MESSAGES]})
     subscription = await log.jetstream.pull_subscribe(every(Kind.SESSION), f"bare-{uuid4().hex}", stream=STREAM)
     start, inserted = time.perf_counter(), 0
     while inserted < len(documents):

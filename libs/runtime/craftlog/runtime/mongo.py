@@ -24,6 +24,7 @@ Index = Sequence[tuple[str, int]]
 T = TypeVar("T")
 
 _DUPLICATE_KEY: Final = 11000
+_EXISTS: Final = 48
 # Errors of the server and not of the document: no permission (13, 18), out of time (50, 262), conflicts (112), no disk.
 _NOT_THE_DOCUMENTS_FAULT: Final = frozenset((13, 18, 50, 112, 262, 14031))
 
@@ -37,15 +38,29 @@ def connect(settings: Settings) -> Database:
     return client.get_database(settings.mongo_database, codec_options=options)
 
 
-async def ensure_indexes(database: Database, indexes: Mapping[str, Iterable[Index]]) -> None:
-    """Create the indexes of each collection; those that exist stay.
+async def ensure_collections(database: Database, indexes: Mapping[str, Iterable[Index]]) -> None:
+    """Create each collection and its indexes; those that exist stay.
+
+    All that a service writes should be here: a collection that is left to its first write comes to be in the middle of
+    the work, and the embedded server cannot open its files again where it is killed over that.
 
     Raises:
-        UnavailableError: MongoDB cannot be reached.
+        UnavailableError: MongoDB cannot be reached, or somebody else creates the same at this moment.
     """
+    there = await reach(database.list_collection_names)
     for collection, keys in indexes.items():
+        if collection not in there:
+            await reach(lambda name=collection: _create(database, name))  # type: ignore[misc] # bound at once
         for index in keys:
             await reach(lambda name=collection, by=list(index): database[name].create_index(by))  # type: ignore[misc]
+
+
+async def _create(database: Database, collection: str) -> None:
+    try:
+        await database.create_collection(collection)
+    except OperationFailure as error:
+        if error.code != _EXISTS:
+            raise
 
 
 async def reach(ask: Callable[[], Awaitable[T]]) -> T:

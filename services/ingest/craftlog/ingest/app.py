@@ -8,10 +8,10 @@ from craftlog.contracts.readmodels import DISKS, MESSAGES, SESSIONS, SPACES
 from craftlog.contracts.subjects import Kind
 from craftlog.ingest import projection
 from craftlog.ingest.handlers import Eraser
-from craftlog.ingest.store import INDEXES, Erasures
+from craftlog.ingest.store import COLLECTIONS, Erasures
 from craftlog.runtime import telemetry
 from craftlog.runtime.log import Log, patiently
-from craftlog.runtime.mongo import MongoStore, connect, ensure_indexes, reach
+from craftlog.runtime.mongo import MongoStore, connect, ensure_collections, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.projector import Projector
 from craftlog.runtime.service import Running, broker, run
@@ -23,7 +23,7 @@ async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
     """Build what runs: a projector a kind, and the eraser that they wake."""
     database = connect(settings)
     objects = Objects(settings)
-    await patiently(lambda: ensure_indexes(database, INDEXES))
+    await patiently(lambda: ensure_collections(database, COLLECTIONS))
     eraser = Eraser(log, Erasures(database), objects)
     sessions = MongoStore(database, SESSIONS, insert_only=frozenset({MESSAGES}))
     disks, spaces = MongoStore(database, DISKS), MongoStore(database, SPACES)

@@ -1,4 +1,4 @@
-"""What ingest keeps in MongoDB: the indexes of its read models, and the list of what is still to be erased."""
+"""What ingest keeps in MongoDB: its read models, their indexes, and the list of what is still to be erased."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,12 +9,13 @@ from craftlog.ingest.projection import ERASURES
 from craftlog.runtime.mongo import Database, Index, reach
 
 # Each one is paid for with every message: these are what the gateway's reads cannot do without.
-INDEXES: Final[Mapping[str, Sequence[Index]]] = {
+COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
     SESSIONS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
     MESSAGES: [[("session_id", 1), ("position", 1)]],
     DISKS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
     ARTIFACTS: [[("disk_id", 1), ("path", 1)]],
     SPACES: [[("project", 1), ("created_at", 1)]],
+    ERASURES: [],
 }
 
 

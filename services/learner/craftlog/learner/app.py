@@ -12,12 +12,12 @@ from craftlog.learner.handlers import Learner, Listener
 from craftlog.learner.projection import project
 from craftlog.learner.rules import RulesEngine
 from craftlog.learner.sessions import Sessions
-from craftlog.learner.store import DUE, INDEXES, Pupils, Trees
+from craftlog.learner.store import COLLECTIONS, DUE, Pupils, Trees
 from craftlog.runtime import telemetry
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.lane import Lane
 from craftlog.runtime.log import Log, patiently
-from craftlog.runtime.mongo import MongoStore, connect, ensure_indexes, reach
+from craftlog.runtime.mongo import MongoStore, connect, ensure_collections, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.projector import Projector
 from craftlog.runtime.service import Running, broker, run
@@ -36,7 +36,7 @@ async def start(settings: LearnerSettings, log: Log) -> AsyncIterator[Running]:
     """Build what runs: the tree's projector, the two lanes that mark sessions due, and the work itself."""
     database = connect(settings)
     objects = Objects(settings)
-    await patiently(lambda: ensure_indexes(database, INDEXES))
+    await patiently(lambda: ensure_collections(database, COLLECTIONS))
     pupils = Pupils(database)
     desk = Desk(log, Rules(INITIAL, decide, evolve), Trees(database).snapshot)
     idle = timedelta(seconds=settings.learn_idle_seconds)

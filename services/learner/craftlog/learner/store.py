@@ -16,7 +16,10 @@ from craftlog.runtime.mongo import Database, Index, reach
 DUE: Final = "learner_due"
 PUPILS: Final = "learner_sessions"
 
-INDEXES: Final[Mapping[str, Sequence[Index]]] = {
+COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
+    TREES: [],
+    DUE: [],
+    PUPILS: [],
     BLOCKS: [[("space_id", 1), ("parent_id", 1), ("sort", 1)], [("space_id", 1), ("provenance.session_id", 1)]],
     LESSONS: [[("space_id", 1)], [("session_id", 1)]],
 }

@@ -11,12 +11,12 @@ from craftlog.observer.decider import INITIAL, decide, evolve
 from craftlog.observer.handlers import Listener, Observer, Patience
 from craftlog.observer.projection import project
 from craftlog.observer.rules import RulesAgent
-from craftlog.observer.store import DUE, Boards
+from craftlog.observer.store import COLLECTIONS, DUE, Boards
 from craftlog.runtime import telemetry
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.lane import Lane
 from craftlog.runtime.log import Log, patiently
-from craftlog.runtime.mongo import MongoStore, connect, reach
+from craftlog.runtime.mongo import MongoStore, connect, ensure_collections, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.projector import Projector
 from craftlog.runtime.service import Running, broker, run
@@ -37,6 +37,7 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
     """Build what runs: the boards' projector, the lane that marks sessions due, and the observing itself."""
     database = connect(settings)
     objects = Objects(settings)
+    await patiently(lambda: ensure_collections(database, COLLECTIONS))
     desk = Desk(log, Rules(INITIAL, decide, evolve), Boards(database).snapshot)
     observer = Observer(log, desk, objects, RulesAgent())
     work = Work(database, DUE, observer.perform, kind=Kind.BOARD)

@@ -1,5 +1,6 @@
 """What the observer keeps in MongoDB: its read model, where decisions start from, and what is due."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from craftlog.contracts.readmodels import BOARDS
@@ -7,9 +8,11 @@ from craftlog.contracts.subjects import Address
 from craftlog.observer.decider import State
 from craftlog.observer.projection import snapshot
 from craftlog.runtime.desk import Snapshot
-from craftlog.runtime.mongo import Database, reach
+from craftlog.runtime.mongo import Database, Index, reach
 
 DUE: Final = "observer_due"
+
+COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {BOARDS: [], DUE: []}
 
 
 class Boards:
