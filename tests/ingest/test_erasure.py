@@ -102,8 +102,11 @@ class TestErasure:
         session = await whisper(world)
         await world.append(session, example(MessageAppended, position=77))
         async with ingest() as parts:
-            await until(lambda: world.head(SESSIONS, session, messages=5))
-            assert session.id in parts.projectors[0].stalled
+
+            async def is_stalled() -> bool:
+                return session.id in parts.projectors[0].stalled
+
+            await until(is_stalled)
             await world.append(session, SessionDeleted())
             await until(lambda: is_erased(world, SESSIONS, session))
             assert parts.projectors[0].stalled == {}

@@ -460,4 +460,4 @@ class TestService:
 
 
 async def _errors(work):
-    return work.waiting() or list(work.parked.values())
+    return [item for item in work._items.values() if item.error]
