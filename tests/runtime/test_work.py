@@ -195,6 +195,16 @@ async def test_the_same_error_again_and_again_parks_the_item_alone(database, mon
         await doing.have_done(2)
 
 
+async def test_outages_do_not_count_towards_poison(database, monkeypatch):
+    monkeypatch.setattr("craftlog.runtime.work._DELAYS", (0.01,))
+    doing = Doing()
+    doing.failures = [*(UnavailableError("away") for _ in range(4)), ValueError("once"), ValueError("once")]
+    async with working(database, doing) as work:
+        await work.mark([item("a")])
+        await doing.have_done(1)
+        assert not work.stalled
+
+
 async def test_a_busy_project_leaves_room_for_others(database):
     doing = Doing()
     doing.gate = asyncio.Event()

@@ -41,6 +41,7 @@ class Item:
     data: Document = field(default_factory=dict)
     traceparent: str | None = None
     tries: int = 0
+    alike: int = 0  # how often the same error came in a row
     error: str | None = None
 
 
@@ -216,7 +217,7 @@ class Work:
             logger.exception("work_failed", kind=self._kind, key=item.key)
             later = self._later(item, repr(error))
             await self._postpone(item, later)
-            poison = later.tries >= _SAME_ERROR_IS_POISON and item.error == later.error
+            poison = later.alike >= _SAME_ERROR_IS_POISON
             # What was marked meanwhile may be the very thing that helps, such as a deletion.
             if poison and item.key not in self._marked_while_running:
                 self.parked[item.key] = later
@@ -256,7 +257,7 @@ class Work:
             await self._release(newer)
             self._put(newer)
         elif again_at is not None:
-            later = replace(item, due_at=again_at, since=self._clock(), tries=0, error=None)
+            later = replace(item, due_at=again_at, since=self._clock(), tries=0, alike=0, error=None)
             await self._release(later)
             self._again(item, later)
         elif newer is not None:
@@ -285,10 +286,11 @@ class Work:
 
     def _later(self, item: Item, error: str) -> Item:
         tries = item.tries + 1
+        alike = item.alike + 1 if item.error == error else 1
         delay = _DELAYS[min(tries, len(_DELAYS)) - 1]
         logger.warning("work_waits", kind=self._kind, key=item.key, error=error, seconds=delay)
         newest = self._items.get(item.key, item)  # it may have been marked since
-        return replace(newest, due_at=self._clock() + timedelta(seconds=delay), tries=tries, error=error)
+        return replace(newest, due_at=self._clock() + timedelta(seconds=delay), tries=tries, alike=alike, error=error)
 
 
 def _stored(item: Item) -> UpdateOne:
