@@ -98,7 +98,7 @@ async def behind(stack: Stack, token: str | None = None) -> AsyncIterator[World]
     """Open the servers of a stack; the token is that of the default project unless another one is given."""
     named = {name.removeprefix("CRAFTLOG_").lower(): value for name, value in stack.env.items()}
     settings = Settings(**{**named, "s3_secret_key": SecretStr(named["s3_secret_key"])})  # type: ignore[arg-type] # by name
-    client = await nats.connect(settings.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # type: ignore[arg-type] # it sleeps for it
+    client = await nats.connect(settings.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
     database, index = connect(settings), AsyncQdrantClient(url=settings.qdrant_url, check_compatibility=False)
     try:
         async with Api(stack.base_url, token or stack.token) as api:
