@@ -1,6 +1,7 @@
 """Behind a running stack: the log, MongoDB, the bucket and the index, to see what is really there."""
 
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ AWAY = (*CONNECTION_ERRORS, UnavailableError, ResponseHandlingException, HTTPErr
 
 _AT_ONCE = 256
 _AT_MOST = 0.2  # seconds
+_EVENT_ID = re.compile(rb"ce-id: ?([0-9a-f-]{36})")
 _SKILLS = f"craftlog-skills-{OfflineEmbedder.model}"
 
 
@@ -84,6 +86,16 @@ class World:
         """Return the files of the log with these bytes in them."""
         paths = [Path(folder) / name for folder, _, names in os.walk(self.stack.data / "nats") for name in names]
         return [path for path in paths if secret.encode() in _bytes(path)]
+
+    def events_in_files_with(self, secret: str) -> set[str]:
+        """Return the ids of the stored events whose bytes in the log's files hold these, deleted or not."""
+        found: set[str] = set()
+        for path in self.log_files_hold(secret):
+            data = _bytes(path)
+            for hit in re.finditer(re.escape(secret.encode()), data):
+                ids = _EVENT_ID.findall(data, 0, hit.start())
+                found.add(ids[-1].decode() if ids else f"{path.name}, before any event")
+        return found
 
 
 def _bytes(path: Path) -> bytes:
