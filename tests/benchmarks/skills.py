@@ -122,7 +122,7 @@ def _learned(line: dict[str, Any]) -> Run:
 
 
 def _message(position: int, blob: dict[str, Any]) -> Message:
-    canonical = to_canonical(blob)
+    canonical = to_canonical(blob, {})
     return Message(
         message_id=str(position), position=position, role=canonical.role, parts=canonical.parts, meta=canonical.meta
     )

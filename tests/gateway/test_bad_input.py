@@ -75,7 +75,7 @@ CASES: list[tuple[str, Send, int, str]] = [
     ("wrong type of content", message({"role": "user", "content": 7}), 400, "blob.content: must be"),
     ("wrong role", message({"role": "robot", "content": "x"}), 400, "blob.role: must be one of"),
     ("unknown part", message({"role": "user", "content": [{"type": "hologram"}]}), 400, "blob.content[0].type"),
-    ("other format", body(b'{"format": "anthropic", "blob": {}}'), 400, "format: 'anthropic' is not supported yet"),
+    ("other format", body(b'{"format": "morse", "blob": {}}'), 400, "format: must be one of openai"),
     ("20 MB", body(TOO_LARGE), 413, "body: 20000"),
     ("20 MB of unknown length", chunked, 413, "body: more than 16777216 bytes"),
     ("65 bit integer", message({"role": "user", "content": "x", "n": {"k": 2**64}}), 400, "blob.n.k: is an integer"),

@@ -173,7 +173,7 @@ class TestAppendOnce:
         self, gateway: Gateway, database: Database
     ) -> None:
         address = await session(gateway)
-        message = to_canonical({"role": "user", "content": "hello"})
+        message = to_canonical({"role": "user", "content": "hello"}, {})
         await append_once(gateway, address, message, "one", {})
         await project(gateway, database, address, version=1, stalled=REASON)
         with pytest.raises(UnavailableError, match="cannot be read now"):

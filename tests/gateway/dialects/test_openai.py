@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from craftlog.contracts.events import MessageAppended
+from craftlog.gateway.dialects.canonical import Canonical
 from craftlog.gateway.dialects.openai import from_canonical, to_canonical
 from craftlog.gateway.errors import InvalidError
 
@@ -74,10 +75,11 @@ result = st.one_of(
 
 
 def stored_and_back(message):
-    canonical = to_canonical(json.loads(json.dumps(message)))
+    canonical = to_canonical(json.loads(json.dumps(message)), {})
     event = MessageAppended(message_id="m", position=1, role=canonical.role, parts=canonical.parts, meta=canonical.meta)
     read = MessageAppended.model_validate_json(event.model_dump_json(exclude_none=True))
-    return from_canonical(read.role, read.parts, read.meta)
+    (written,) = from_canonical(Canonical(read.role, read.parts, read.meta), {})
+    return written
 
 
 class TestRoundTrip:
@@ -120,7 +122,7 @@ class TestRoundTrip:
 
 class TestCanonical:
     def test_a_string_is_one_text(self):
-        canonical = to_canonical({"role": "user", "content": "Plan a page", "name": "ann"})
+        canonical = to_canonical({"role": "user", "content": "Plan a page", "name": "ann"}, {})
         assert canonical.role == "user"
         assert [part.model_dump(exclude_none=True) for part in canonical.parts] == [
             {"type": "text", "text": "Plan a page"}
@@ -128,31 +130,31 @@ class TestCanonical:
         assert canonical.meta == {"source_format": "openai", "name": "ann"}
 
     def test_a_system_text_has_the_role_user_and_remembers_its_own(self):
-        canonical = to_canonical({"role": "developer", "content": "Be brief."})
+        canonical = to_canonical({"role": "developer", "content": "Be brief."}, {})
         assert (canonical.role, canonical.meta["original_role"]) == ("user", "developer")
 
     def test_a_tool_result_is_one_part_with_its_texts_joined(self):
         content = [{"type": "text", "text": "fl"}, {"type": "text", "text": "ight"}]
-        (part,) = to_canonical({"role": "tool", "tool_call_id": "c1", "name": "find", "content": content}).parts
+        (part,) = to_canonical({"role": "tool", "tool_call_id": "c1", "name": "find", "content": content}, {}).parts
         assert (part.type, part.text, part.meta) == ("tool-result", "flight", {"tool_call_id": "c1", "name": "find"})
 
     def test_a_call_keeps_its_arguments_as_the_string_they_were(self):
         call = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": 1.0}'}}
-        (part,) = to_canonical({"role": "assistant", "content": None, "tool_calls": [call]}).parts
+        (part,) = to_canonical({"role": "assistant", "content": None, "tool_calls": [call]}, {}).parts
         assert part.type == "tool-call"
         assert part.meta == {"id": "c1", "name": "find", "arguments": '{"q": 1.0}', "type": "function"}
 
     def test_a_legacy_call_has_no_id(self):
-        (part,) = to_canonical({"role": "assistant", "function_call": {"name": "find", "arguments": "{}"}}).parts
+        (part,) = to_canonical({"role": "assistant", "function_call": {"name": "find", "arguments": "{}"}}, {}).parts
         assert part.meta == {"name": "find", "arguments": "{}", "type": "function"}
 
     def test_an_image_keeps_its_address_and_detail(self):
         element = {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "low"}}
-        (part,) = to_canonical({"role": "user", "content": [element]}).parts
+        (part,) = to_canonical({"role": "user", "content": [element]}, {}).parts
         assert (part.type, part.meta) == ("image", {"url": "https://example.org/a.png", "detail": "low"})
 
     def test_a_refusal_is_a_text_that_says_so(self):
-        (part,) = to_canonical({"role": "assistant", "refusal": "I cannot."}).parts
+        (part,) = to_canonical({"role": "assistant", "refusal": "I cannot."}, {}).parts
         assert part.text == "I cannot."
         assert part.meta is not None
         assert part.meta["is_refusal"] is True
@@ -216,5 +218,5 @@ class TestRefusals:
     )
     def test_what_cannot_be_given_back_is_refused_by_its_path(self, message, field):
         with pytest.raises(InvalidError) as refused:
-            to_canonical(message)
+            to_canonical(message, {})
         assert refused.value.field == field

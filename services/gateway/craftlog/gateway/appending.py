@@ -13,7 +13,7 @@ from craftlog.contracts.subjects import Address
 from craftlog.gateway.bodies import digest
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, UnansweredKeyError
 from craftlog.gateway.decider.session import AppendMessage
-from craftlog.gateway.dialects.openai import Canonical
+from craftlog.gateway.dialects.canonical import Canonical
 from craftlog.gateway.errors import TooLargeError
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import READ_BUDGET

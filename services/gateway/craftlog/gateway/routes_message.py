@@ -17,7 +17,8 @@ from craftlog.gateway.appending import append, append_once
 from craftlog.gateway.auth import Keys
 from craftlog.gateway.bodies import idempotency_key, raw_body
 from craftlog.gateway.cursors import after_number, encode
-from craftlog.gateway.dialects import openai
+from craftlog.gateway.dialects import DIALECTS
+from craftlog.gateway.dialects.canonical import Canonical
 from craftlog.gateway.errors import InvalidError, MissingError
 from craftlog.gateway.fields import Json, an_id, an_object
 from craftlog.gateway.handlers import Gateway
@@ -58,9 +59,10 @@ class Appends:
         project = self._keys.project_of(request.headers.get("authorization"))
         body = await raw_body(request)
         sent = an_object(parse(body), "body")
-        if (dialect := sent.get("format") or "openai") != "openai":
-            raise InvalidError("format", f"{dialect!r} is not supported yet; send openai")
-        message = openai.to_canonical(sent.get("blob"))
+        dialect = sent.get("format") or "openai"
+        if not isinstance(dialect, str) or dialect not in DIALECTS:
+            raise InvalidError("format", f"must be one of {', '.join(DIALECTS)}")
+        message = DIALECTS[dialect].to_canonical(sent.get("blob"), {})
         session = Address(Kind.SESSION, project, an_id(session_id, "session_id"))
         if key := idempotency_key(request):
             stored = await append_once(self._gateway, session, message, key, sent)
@@ -94,9 +96,11 @@ async def get(
         parts = await gateway.reads.parts(stored)
     except ObjectMissingError as gone:
         raise MissingError(erased) from gone
+    items = await _items(gateway, stored, parts, format)
     data = {
-        "items": await _items(gateway, stored, parts, format),
-        "ids": [message["message_id"] for message in stored],
+        "items": [item for own in items for item in own],
+        # One an item: where a message comes to several (tool results), it has its id several times.
+        "ids": [message["message_id"] for message, own in zip(stored, items, strict=True) for _ in own],
         "this_time_tokens": sum(map(wire.tokens, parts)),
         **({"public_urls": {}} if format == "acontext" else {}),
         **more,
@@ -105,21 +109,25 @@ async def get(
 
 
 async def _items(
-    gateway: Gateway, stored: Sequence[Document], parts: Sequence[Sequence[Part]], dialect: str
-) -> list[Json]:
+    gateway: Gateway, stored: Sequence[Document], parts: Sequence[tuple[Part, ...]], dialect: str
+) -> list[list[Json]]:
+    """Return the items that each message comes to."""
     both = list(zip(stored, parts, strict=True))
     if dialect == "openai" or not both:
-        return [openai.from_canonical(message["role"], own, message["meta"]) for message, own in both]
+        write = DIALECTS["openai"].from_canonical
+        return [write(Canonical(message["role"], own, message["meta"]), {}) for message, own in both]
     board = await gateway.heads.head(Address(Kind.BOARD, stored[0]["project"], stored[0]["session_id"])) or {}
     task_of = {position: task["id"] for task in board.get("tasks", ()) for position in task["positions"]}
     through = board.get("through_position", 0)
     return [
-        wire.message(
-            message,
-            own,
-            task_id=task_of.get(message["position"]),
-            status="success" if message["position"] <= through else "pending",
-        )
+        [
+            wire.message(
+                message,
+                own,
+                task_id=task_of.get(message["position"]),
+                status="success" if message["position"] <= through else "pending",
+            )
+        ]
         for message, own in both
     ]
 

@@ -6,11 +6,11 @@ a tool result: the array with each text replaced by its length, since the part h
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
 
-from craftlog.contracts.messages import Part, Role
+from craftlog.contracts.messages import Part
+from craftlog.gateway.dialects.canonical import Attached, Canonical, Said
 from craftlog.gateway.dialects.openai_parts import (
     PARTS_OF,
     read_call,
@@ -34,16 +34,7 @@ _KNOWN: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Canonical:
-    """A message without its place in a session: what an append stores."""
-
-    role: Role
-    parts: tuple[Part, ...]
-    meta: Json
-
-
-def to_canonical(blob: Any) -> Canonical:
+def to_canonical(blob: Any, _files: Mapping[str, Attached]) -> Canonical:
     """Return the canonical message of an OpenAI chat message.
 
     Raises:
@@ -69,15 +60,15 @@ def to_canonical(blob: Any) -> Canonical:
     return Canonical("assistant" if speaker == "assistant" else "user", parts, meta)
 
 
-def from_canonical(role: Role, parts: Sequence[Part], meta: Mapping[str, Any]) -> Json:
-    """Return the OpenAI chat message of a canonical message."""
-    speaker: str = meta.get("original_role", role)
-    kept: Json = dict(meta.get("openai") or {})
-    message: Json = {"role": speaker}
-    _WRITE[speaker](message, parts, kept)
-    if "name" in meta:
-        message["name"] = meta["name"]
-    return message | kept
+def from_canonical(message: Said, _urls: Mapping[str, str]) -> list[Json]:
+    """Return the OpenAI chat messages of a canonical message."""
+    speaker: str = message.meta.get("original_role", message.role)
+    kept: Json = dict(message.meta.get("openai") or {})
+    written: Json = {"role": speaker}
+    _WRITE[speaker](written, message.parts, kept)
+    if "name" in message.meta:
+        written["name"] = message.meta["name"]
+    return [written | kept]
 
 
 # ── user, system, developer ──────────────────────────────────────────────────────────────────────────────────────────
