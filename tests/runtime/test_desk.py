@@ -42,6 +42,18 @@ class TestTransact:
         assert sorted(one.recorded[0].version for one in decided) == list(range(2, 502))
         assert await versions(log, address) == list(range(1, 502))
 
+    async def test_callers_with_more_events_than_one_batch_holds_are_served_in_turn(
+        self, desk: Desk, address: Address, log: Log
+    ):
+        await desk.transact(address, ["create"], cause="create")
+        sizes = [1, 1, 500, 1, 500, 500, 1]
+        decided = await asyncio.gather(
+            *(desk.transact(address, ["text"] * size, cause=f"{n}") for n, size in enumerate(sizes))
+        )
+        stored = [recorded.version for one in decided for recorded in one.recorded]
+        assert stored == (await versions(log, address))[1:] == list(range(2, sum(sizes) + 2))
+        assert [len(one.recorded) for one in decided] == sizes
+
     async def test_a_refusal_of_one_waiting_caller_is_not_the_others(self, desk: Desk, address: Address, unknown_error):
         await desk.transact(address, ["create"], cause="create")
         commands = ["a", "refuse", "b"]

@@ -12,7 +12,7 @@ from craftlog.contracts.envelope import Recorded, event_id
 from craftlog.contracts.events import Event
 from craftlog.contracts.subjects import Address
 from craftlog.runtime.errors import ConflictError, UnavailableError
-from craftlog.runtime.log import Draft, Log, Position
+from craftlog.runtime.log import MOST_IN_BATCH, Draft, Log, Position
 from craftlog.runtime.telemetry import traceparent
 
 S = TypeVar("S")
@@ -149,7 +149,8 @@ class Desk(Generic[S, C]):
                 run = [seat.waiting.popleft()]
                 while seat.waiting and len(run) < _MOST_CALLERS_IN_A_RUN:
                     run.append(seat.waiting.popleft())
-                await self._decide_run(address, seat, run)
+                served = await self._decide_run(address, seat, run)
+                seat.waiting.extendleft(reversed(run[served:]))
         except Exception as error:  # noqa: BLE001 - every waiting caller gets the reason, none waits for ever
             seat.known = None
             for waiting in (*run, *seat.waiting):
@@ -159,7 +160,8 @@ class Desk(Generic[S, C]):
         finally:
             seat.clerk = None
 
-    async def _decide_run(self, address: Address, seat: _Seat[S, C], run: Sequence[_Waiting[S, C]]) -> None:
+    async def _decide_run(self, address: Address, seat: _Seat[S, C], run: Sequence[_Waiting[S, C]]) -> int:
+        """Serve as many callers as one batch of the log can hold, and return how many those are."""
         for attempt in range(_CONFLICTS_BEFORE_GIVING_UP):
             start = seat.known = seat.known or await self._load(address)
             verdicts = self._decide_all(start.state, run)
@@ -171,7 +173,7 @@ class Desk(Generic[S, C]):
                 await asyncio.sleep(0.002 * attempt)
                 continue
             self._answer(seat, start.position, verdicts, recorded)
-            return
+            return len(verdicts)
         tries = _CONFLICTS_BEFORE_GIVING_UP
         raise UnavailableError(f"{address.kind} {address.id} is too busy: {tries} conflicts in a row")
 
@@ -187,8 +189,11 @@ class Desk(Generic[S, C]):
         return []
 
     def _decide_all(self, state: S, run: Sequence[_Waiting[S, C]]) -> list[_Verdict[S, C]]:
-        """Decide each in turn on the state that the one before it left; a refusal concerns its own caller only."""
-        now = self._clock()
+        """Decide each in turn on the state that the one before it left; a refusal concerns its own caller only.
+
+        Those for whom the batch has no room are left out.
+        """
+        now, room = self._clock(), MOST_IN_BATCH
         verdicts: list[_Verdict[S, C]] = []
         for waiting in run:
             try:
@@ -196,7 +201,9 @@ class Desk(Generic[S, C]):
             except Exception as refusal:  # noqa: BLE001 - a refusal has the decider's own type and goes to its caller
                 verdicts.append(_Verdict(waiting, state, refusal=refusal))
                 continue
-            state = after
+            if len(events) > room and verdicts:
+                break  # the next run is this caller's
+            state, room = after, room - len(events)
             drafts = [
                 Draft(event_id(waiting.cause, str(ordinal)), event, now, waiting.traceparent)
                 for ordinal, event in enumerate(events)
