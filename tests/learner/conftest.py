@@ -1,18 +1,14 @@
 """The learner on real servers of its own, in this process, so that a test can break any part of it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import nats
 import pytest
-from nats.aio.client import Client
-from pydantic import SecretStr
 
 from craftlog.contracts.events import (
     Event,
@@ -30,31 +26,17 @@ from craftlog.contracts.messages import Message
 from craftlog.contracts.readmodels import BLOCKS, LESSONS, TREES, Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.learner.app import LearnerSettings, start
-from craftlog.runtime.log import Draft, Log, Position
-from craftlog.runtime.mongo import Database, connect
-from craftlog.runtime.objects import Objects
 from craftlog.runtime.service import Running
+from craftlog.testing.backing import Backing, backing, running
 from craftlog.testing.examples import PROJECT
-from craftlog.testing.servers import S3, nats_server
+from craftlog.testing.servers import S3
 
 
 @dataclass
-class World:
-    """The parts that the learner touches, and where the log keeps its files."""
+class World(Backing[LearnerSettings]):
+    """What the learner touches, and a space to teach."""
 
-    settings: LearnerSettings
-    log: Log
-    database: Database
-    objects: Objects
-    folder: Path
     space: Address = field(default_factory=lambda: Address(Kind.TREE, PROJECT, str(uuid4())))
-
-    async def append(self, address: Address, *events: Event, ago: timedelta = timedelta()) -> None:
-        """Append as its owner would, one decision."""
-        last = await self.log.last(address)
-        at = Position(last.version, last.seq) if last else Position()
-        drafts = [Draft(str(uuid4()), event, datetime.now(UTC) - ago) for event in events]
-        await self.log.append(address, at, drafts)
 
     async def say(
         self, session: Address, messages: Sequence[Message], *, space: bool = True, ago: timedelta = timedelta()
@@ -105,37 +87,11 @@ class World:
         """Return the types of the events of the tree, without their version."""
         return [recorded.type.split(".")[0] async for recorded in self.log.read(space or self.space)]
 
-    async def stored_in_mongo(self) -> str:
-        """Return everything in all collections, as one text to search."""
-        names = await self.database.list_collection_names()
-        return repr([await self.database[name].find({}).to_list(None) for name in names])
-
-    def stored_in_log(self, secret: str) -> bool:
-        """Tell whether these bytes are in any file of the log."""
-        return any(secret.encode() in path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
-
 
 @pytest.fixture
 async def world(tmp_path: Path, mongo_url: str, s3: S3) -> AsyncIterator[World]:
-    with nats_server(tmp_path) as server:
-        settings = LearnerSettings(
-            nats_url=server.url,
-            mongo_url=mongo_url,
-            mongo_database=f"learner-{uuid4()}",
-            s3_endpoint=s3.endpoint,
-            s3_access_key=s3.access_key,
-            s3_secret_key=SecretStr(s3.secret_key),
-            s3_bucket=s3.bucket,
-            s3_region=s3.region,
-        )
-        client: Client = await nats.connect(settings.nats_url)
-        log = Log(client)
-        await log.prepare()
-        database = connect(settings)
-        yield World(settings, log, database, Objects(settings), tmp_path)
-        await client.close()
-        await database.client.drop_database(settings.mongo_database)
-        database.client.close()
+    async with backing(World, LearnerSettings, tmp_path, mongo_url, s3) as world:
+        yield world
 
 
 Learning = Callable[..., AbstractAsyncContextManager[Running]]
@@ -147,16 +103,10 @@ def learner(world: World) -> Learning:
 
     @asynccontextmanager
     async def serving(**changes: Any) -> AsyncIterator[Running]:
-        async with start(world.settings.model_copy(update=changes), world.log) as parts:
-            runs = [part.run for part in (*parts.projectors, *parts.lanes, *parts.works)]
-            tasks = [asyncio.create_task(run()) for run in runs]
-            try:
-                yield parts
-                for task in tasks:
-                    assert not task.done(), task.exception()
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+        async with (
+            start(world.settings.model_copy(update=changes), world.log) as parts,
+            running(part.run for part in (*parts.projectors, *parts.lanes, *parts.works)),
+        ):
+            yield parts
 
     return serving

@@ -1,28 +1,21 @@
 """Reads a session and its board from the log: what there is to learn from, and whether it is complete."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-from pydantic import TypeAdapter
-
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import FlushRequested, MessageAppended
-from craftlog.contracts.messages import Message, Part
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.learner import board
 from craftlog.learner.agent import TaskToLearn
 from craftlog.learner.board import Board, Task
+from craftlog.runtime.claims import message_of
 from craftlog.runtime.log import Log
-from craftlog.runtime.objects import ObjectMissingError, Objects
+from craftlog.runtime.objects import Objects
 
 _FIRST: Final = 100
 _LAST: Final = 400
-_PARTS: Final = TypeAdapter(tuple[Part, ...])
-
-logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,29 +80,5 @@ class Sessions:
             progresses=tuple(task.progresses),
             preferences=tuple(task.preferences),
             previous=tuple(known.before(task)),
-            messages=await self._messages(bounded),
+            messages=tuple([await message_of(event, self._objects) for event in bounded]),
         )
-
-    async def _messages(self, appended: Sequence[MessageAppended]) -> tuple[Message, ...]:
-        return tuple(
-            [
-                Message(
-                    message_id=event.message_id,
-                    position=event.position,
-                    role=event.role,
-                    parts=await self._parts(event),
-                    meta=event.meta,
-                )
-                for event in appended
-            ]
-        )
-
-    async def _parts(self, event: MessageAppended) -> tuple[Part, ...]:
-        if event.parts_ref is None:
-            return event.parts
-        try:
-            return _PARTS.validate_json(await self._objects.get(event.parts_ref.key))
-        except ObjectMissingError:
-            # The session is being deleted; what it taught is forgotten right after.
-            logger.warning("parts_missing", key=event.parts_ref.key)
-            return ()

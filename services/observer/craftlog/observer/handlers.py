@@ -6,24 +6,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
-from pydantic import TypeAdapter
 
 from craftlog.contracts.envelope import Recorded, UndecodableError
 from craftlog.contracts.events import FlushRequested, MessageAppended, SessionCreated, SessionDeleted
-from craftlog.contracts.messages import Message, Part
+from craftlog.contracts.messages import Message
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind, parse
 from craftlog.observer.agent import Agent
 from craftlog.observer.commands import Command, DeleteBoard
 from craftlog.observer.decider import GoneError, OutrunError, State
+from craftlog.runtime.claims import message_of
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.log import Log
-from craftlog.runtime.objects import ObjectMissingError, Objects
+from craftlog.runtime.objects import Objects
 from craftlog.runtime.work import Item
 
 _AT_ONCE: Final = 16  # messages an observation
 _MOST_COMMANDS: Final = 900  # a decision has at most 1,000 events
-_PARTS: Final = TypeAdapter(tuple[Part, ...])
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -197,7 +196,7 @@ class Observer:
     async def _observe(self, session: Address, unread: Sequence[MessageAppended]) -> int:
         """Have messages observed and return how far the board has read then, which may be further."""
         state = await self._state(session)
-        messages = [await self._message(one) for one in unread if one.position > state.through_position]
+        messages = [await message_of(one, self._objects) for one in unread if one.position > state.through_position]
         while messages and not state.deleted:
             commands, through = await self._propose(session.id, state, messages)
             try:
@@ -222,25 +221,6 @@ class Observer:
 
     async def _state(self, session: Address) -> State:
         return (await self._desk.state(_board(session))).state
-
-    async def _message(self, event: MessageAppended) -> Message:
-        return Message(
-            message_id=event.message_id,
-            position=event.position,
-            role=event.role,
-            parts=await self._parts(event),
-            meta=event.meta,
-        )
-
-    async def _parts(self, event: MessageAppended) -> tuple[Part, ...]:
-        if event.parts_ref is None:
-            return event.parts
-        try:
-            return _PARTS.validate_json(await self._objects.get(event.parts_ref.key))
-        except ObjectMissingError:
-            # The session is being deleted; its board goes right after.
-            logger.warning("parts_missing", key=event.parts_ref.key)
-            return ()
 
 
 def _board(session: Address) -> Address:
