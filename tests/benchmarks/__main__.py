@@ -1,4 +1,4 @@
-"""`make bench`: what we do beside the least that could do it, measured in one run on this machine."""
+"""`make bench`: what we do beside the least that could do it, measured in one run: ``[name …] [--json]``."""
 
 import json
 import sys
@@ -11,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 from tests.benchmarks import appending, lagging, projecting
 
+# What each is given is an empty folder of its own; what it returns are figures by what they say, targets included.
 MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "appending": appending.measure,
     "projecting": projecting.measure,
@@ -21,10 +22,14 @@ MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
 def main() -> None:
     """Measure all, or those named, and print a table (``--json``: one object)."""
     named = [name for name in sys.argv[1:] if not name.startswith("-")] or list(MEASUREMENTS)
+    if unknown := set(named) - set(MEASUREMENTS):
+        sys.exit(f"There is no {', '.join(sorted(unknown))}; there are: {', '.join(MEASUREMENTS)}")
     figures: dict[str, float] = {}
-    with Progress(console=Console(stderr=True)) as progress, TemporaryDirectory() as folder:
+    with Progress(console=Console(stderr=True)) as progress, TemporaryDirectory() as root:
         for name in progress.track(named, description="measuring"):
-            figures |= MEASUREMENTS[name](Path(folder))
+            folder = Path(root) / name
+            folder.mkdir()
+            figures |= MEASUREMENTS[name](folder)
     if "--json" in sys.argv:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
         return

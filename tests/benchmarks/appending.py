@@ -43,7 +43,7 @@ async def _answers(port: int) -> None:
 
 def measure(folder: Path) -> dict[str, float]:
     """Return rates (1/s), latencies (ms), errors and ratios; bare and ours take turns, and the median round counts."""
-    with Stack(folder / "appending", only=("nats", "gateway")) as stack, floor(stack.env["CRAFTLOG_NATS_URL"]) as bare:
+    with Stack(folder, only=("nats", "gateway")) as stack, floor(stack.env["CRAFTLOG_NATS_URL"]) as bare:
         paths = asyncio.run(create_sessions(stack.port, stack.token, CONNECTIONS))
         bares: list[Load] = []
         many: list[Load] = []

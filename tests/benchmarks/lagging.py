@@ -16,7 +16,7 @@ PATIENCE = 120.0
 
 def measure(folder: Path) -> dict[str, float]:
     """Return the rate (1/s), the greatest lag left (events) when the load ends, and the seconds until none is left."""
-    with Stack(folder / "lagging") as stack:
+    with Stack(folder) as stack:
         paths = asyncio.run(create_sessions(stack.port, stack.token, CONNECTIONS))
         load = asyncio.run(post_for(SECONDS, stack.port, paths, stack.token))
         end = time.perf_counter()
