@@ -1,14 +1,22 @@
 """The bucket over a real S3; what a new MinIO does beyond that is acted by a fake client."""
 
+import asyncio
 import io
+from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
+import httpx
 import pytest
 from minio.error import S3Error
 
-from craftlog.runtime.objects import ObjectMissingError, Objects
+from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.objects import ObjectMissingError, Objects, prefix_of
 from craftlog.runtime.settings import Settings
+from craftlog.testing.examples import DISK
 from craftlog.testing.servers import S3
+
+LARGE = bytes(range(256)) * 4096 * 3 + b"the end"
 
 
 @pytest.fixture
@@ -34,8 +42,48 @@ class TestObjects:
             await objects.get("p/session/a/1")
         assert await objects.get("p/session/ab/1") == b"neighbour"
 
+    async def test_keep_bytes_once_an_aggregate_under_their_sha256(self, objects: Objects):
+        file = io.BytesIO(LARGE)
+        file.read(7)
+        kept = await objects.keep(DISK, file, "image/png")
+        assert kept == await objects.keep(DISK, LARGE, "image/png")
+        assert kept.sha256 == sha256(LARGE).hexdigest()
+        assert (kept.size_b, kept.mime, kept.s3_key) == (len(LARGE), "image/png", prefix_of(DISK) + kept.sha256)
+        assert await objects.delete_prefix(prefix_of(DISK)) == 1
+
+    @pytest.mark.parametrize("data", [b"", b"hello", LARGE])
+    async def test_give_back_in_pieces_what_was_put(self, objects: Objects, data: bytes):
+        await objects.put("pieces", data, len(data), "text/plain")
+        pieces = [piece async for piece in await objects.pieces("pieces")]
+        assert b"".join(pieces) == data
+        assert max(map(len, pieces), default=0) <= 256 * 1024
+
+    async def test_have_no_pieces_of_what_is_not_there(self, objects: Objects):
+        with pytest.raises(ObjectMissingError):
+            await objects.pieces("nowhere")
+
+    async def test_take_a_download_that_breaks_off_for_no_end(self):
+        async def half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 600000\r\n\r\n" + bytes(300_000))
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(half, "127.0.0.1") as server:
+            port = server.sockets[0].getsockname()[1]
+            pieces = await Objects(Settings(s3_endpoint=f"127.0.0.1:{port}")).pieces("key")
+            with pytest.raises(UnavailableError):
+                assert [piece async for piece in pieces]
+
+    async def test_sign_urls_that_say_how_the_download_is_to_be_taken(self, objects: Objects):
+        await objects.put("page", b"<p>", 3, "text/html")
+        headers = {"response-content-type": "text/plain", "response-content-disposition": "attachment"}
+        url = await objects.sign("page", timedelta(seconds=60), headers)
+        answer = await asyncio.to_thread(httpx.get, url)
+        assert answer.content == b"<p>"
+        assert (answer.headers["content-type"], answer.headers["content-disposition"]) == ("text/plain", "attachment")
+
     async def test_make_the_bucket_of_a_new_server_even_if_another_process_does(self, objects: Objects):
-        new = objects._client = NewServer()
+        new = objects._client = objects._pool = NewServer()
         await objects.put("key", io.BytesIO(b"hello"), 5, "text/plain")
         assert new.stored == b"hello"
 
@@ -54,11 +102,14 @@ class NewServer:
         self.has_bucket = True
         raise refusal("BucketAlreadyOwnedByYou")
 
-    def put_object(self, data: io.BytesIO, **_: Any) -> Any:
-        self.stored = data.read()
-        if not self.has_bucket:
-            raise refusal("NoSuchBucket")
-        return type("Result", (), {"etag": "e"})
+    def presigned_put_object(self, **_: Any) -> str:
+        return "http://new/"
+
+    def urlopen(self, _method: str, _url: str, body: io.BytesIO, **_: Any) -> Any:
+        self.stored = body.read()
+        missing = b"<?xml version='1.0'?><Error><Code>NoSuchBucket</Code></Error>"
+        status, data = (200, b"") if self.has_bucket else (404, missing)
+        return type("Answer", (), {"status": status, "data": data, "headers": {"ETag": '"e"'}})
 
 
 def refusal(code: str) -> S3Error:

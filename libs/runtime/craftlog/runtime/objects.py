@@ -2,9 +2,13 @@
 
 import asyncio
 import io
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import BinaryIO, Final, TypeVar
+from hashlib import md5, sha256
+from http import HTTPStatus
+from typing import Any, BinaryIO, Final, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
@@ -12,6 +16,7 @@ from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error, ServerError
 
+from craftlog.contracts.messages import Asset
 from craftlog.contracts.subjects import Address
 from craftlog.runtime.errors import RefusedError, UnavailableError
 from craftlog.runtime.settings import Settings
@@ -20,6 +25,9 @@ T = TypeVar("T")
 
 _MADE_MEANWHILE: Final = "BucketAlreadyOwnedByYou"
 _GONE: Final = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchObject"})
+_AT_ONCE: Final = 32
+_PIECE: Final = 256 * 1024
+_FOR_ONE_PUT: Final = timedelta(minutes=15)
 
 
 class ObjectMissingError(Exception):
@@ -42,25 +50,29 @@ class Objects:
     def __init__(self, settings: Settings) -> None:
         """Build the clients; nothing is sent yet. ``s3_public_url`` is what signed URLs name, where it is given."""
         self.bucket = settings.s3_bucket
+        # The loop's own threads are a handful on a small machine, and others wait for them.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "s3")
+        # Few and short retries: the callers retry, and a client waits for the answer.
+        self._pool = urllib3.PoolManager(
+            maxsize=_AT_ONCE,
+            blocksize=_PIECE,
+            timeout=urllib3.Timeout(connect=2, read=30),
+            retries=urllib3.Retry(total=1, backoff_factor=0.1),
+        )
         self._client = self._minio(settings, settings.s3_endpoint, secure=settings.s3_secure)
         self._public = self._client
         if settings.s3_public_url:
             public = urlsplit(settings.s3_public_url)
             self._public = self._minio(settings, public.netloc, secure=public.scheme == "https")
 
-    @staticmethod
-    def _minio(settings: Settings, endpoint: str, *, secure: bool) -> Minio:
-        # Few and short retries: the callers retry, and a client waits for the answer.
-        pool = urllib3.PoolManager(
-            maxsize=32, timeout=urllib3.Timeout(connect=2, read=30), retries=urllib3.Retry(total=1, backoff_factor=0.1)
-        )
+    def _minio(self, settings: Settings, endpoint: str, *, secure: bool) -> Minio:
         return Minio(
             endpoint=endpoint,
             access_key=settings.s3_access_key,
             secret_key=settings.s3_secret_key.get_secret_value(),
             secure=secure,
             region=settings.s3_region,
-            http_client=pool,
+            http_client=self._pool,
         )
 
     async def prepare(self) -> None:
@@ -68,17 +80,18 @@ class Objects:
         if not await self._reach(lambda: self._client.bucket_exists(bucket_name=self.bucket)):
             await self._reach(self._make_bucket)
 
+    async def keep(self, address: Address, data: bytes | BinaryIO, mime: str) -> Asset:
+        """Store bytes among an aggregate's objects and return what they are; doing it again changes nothing.
+
+        A file is read from its beginning, twice, and never held in memory.
+        """
+        stream = io.BytesIO(data) if isinstance(data, bytes) else data
+        return await self._into_the_bucket(lambda: self._keep(address, stream, mime))
+
     async def put(self, key: str, data: bytes | BinaryIO, size: int, mime: str) -> str:
         """Store bytes under a key and return their ETag; doing it again changes nothing."""
         stream = io.BytesIO(data) if isinstance(data, bytes) else data
-        start = stream.tell()
-        try:
-            return await self._reach(lambda: self._put(key, stream, size, mime))
-        except ObjectMissingError:
-            # S3 was new, or away when this process started, and nobody has asked how it is since.
-            await self.prepare()
-            stream.seek(start)
-            return await self._reach(lambda: self._put(key, stream, size, mime))
+        return await self._into_the_bucket(lambda: self._put(key, stream, size, _digests(stream)[1], mime))
 
     async def get(self, key: str) -> bytes:
         """Return an object's bytes.
@@ -88,10 +101,24 @@ class Objects:
         """
         return await self._reach(lambda: self._read(key))
 
-    async def sign(self, key: str, expires: timedelta) -> str:
-        """Return a URL from which anybody can download the object until it expires."""
+    async def pieces(self, key: str) -> AsyncGenerator[bytes, None]:
+        """Return an object's bytes in pieces of at most 256 KiB; they come as they are asked for.
+
+        Raises:
+            ObjectMissingError: there is none.
+        """
+        response, first = await self._reach(lambda: self._open(key))
+        return self._rest(response, first)
+
+    async def sign(self, key: str, expires: timedelta, headers: dict[str, Any] | None = None) -> str:
+        """Return a URL from which anybody can download the object until it expires.
+
+        ``headers`` are those of the download, by S3's names for them (``response-content-type`` …).
+        """
         return await self._reach(
-            lambda: self._public.presigned_get_object(bucket_name=self.bucket, object_name=key, expires=expires)
+            lambda: self._public.presigned_get_object(
+                bucket_name=self.bucket, object_name=key, expires=expires, response_headers=headers
+            )
         )
 
     async def delete(self, key: str) -> None:
@@ -109,11 +136,44 @@ class Objects:
             if error.code != _MADE_MEANWHILE:
                 raise
 
-    def _put(self, key: str, stream: BinaryIO, size: int, mime: str) -> str:
-        result = self._client.put_object(
-            bucket_name=self.bucket, object_name=key, data=stream, length=size, content_type=mime
-        )
-        return str(result.etag).strip('"')
+    async def _into_the_bucket(self, put: Callable[[], T]) -> T:
+        try:
+            return await self._reach(put)
+        except ObjectMissingError:
+            # S3 was new, or away when this process started, and nobody has asked how it is since.
+            await self.prepare()
+            return await self._reach(put)
+
+    def _keep(self, address: Address, stream: BinaryIO, mime: str) -> Asset:
+        hashed, checked, size = _digests(stream)
+        key = key_of(address, hashed)
+        etag = self._put(key, stream, size, checked, mime)
+        return Asset(bucket=self.bucket, s3_key=key, etag=etag, sha256=hashed, mime=mime, size_b=size)
+
+    def _put(self, key: str, stream: BinaryIO, size: int, checked: str, mime: str) -> str:
+        # Not put_object: it holds 5 MiB a part in memory, and the parts of an upload that dies half way stay for ever.
+        url = self._client.presigned_put_object(bucket_name=self.bucket, object_name=key, expires=_FOR_ONE_PUT)
+        headers = {"Content-Type": mime, "Content-Length": str(size), "Content-MD5": checked}
+        stream.seek(0)
+        response = self._pool.urlopen("PUT", url, body=stream, headers=headers)
+        if response.status == HTTPStatus.OK:
+            return str(response.headers["ETag"]).strip('"')
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or not response.data.startswith(b"<?xml"):
+            raise ServerError(f"HTTP status {response.status}", response.status)
+        raise S3Error.fromxml(response)
+
+    def _open(self, key: str) -> tuple[Any, bytes]:
+        response = self._client.get_object(bucket_name=self.bucket, object_name=key)
+        return response, response.read(_PIECE)
+
+    async def _rest(self, response: Any, piece: bytes) -> AsyncGenerator[bytes, None]:
+        try:
+            while piece:
+                yield piece
+                # Read on wherever something is missing, so that a download that broke off is an error and no end.
+                piece = await self._reach(lambda: response.read(_PIECE)) if response.length_remaining else b""
+        finally:
+            response.close()
 
     def _read(self, key: str) -> bytes:
         response = self._client.get_object(bucket_name=self.bucket, object_name=key)
@@ -131,10 +191,9 @@ class Objects:
             raise UnavailableError(f"an object could not be deleted: {errors[0].message}")
         return len(doomed)
 
-    @staticmethod
-    async def _reach(ask: Callable[[], T]) -> T:
+    async def _reach(self, ask: Callable[[], T]) -> T:
         try:
-            return await asyncio.to_thread(ask)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         except S3Error as error:
             if error.code in _GONE:
                 raise ObjectMissingError(str(error)) from error
@@ -143,3 +202,14 @@ class Objects:
             raise RefusedError(f"S3 refuses: {error}") from error
         except (ServerError, MinioException, urllib3.exceptions.HTTPError, OSError) as error:
             raise UnavailableError(f"S3 cannot be reached: {error}") from error
+
+
+def _digests(stream: BinaryIO) -> tuple[str, str, int]:
+    """Return of a whole file its SHA-256 in hex, what S3 checks it by (Content-MD5), and its size in bytes."""
+    hashed, checked, size = sha256(), md5(usedforsecurity=False), 0
+    stream.seek(0)
+    while piece := stream.read(_PIECE):
+        hashed.update(piece)
+        checked.update(piece)
+        size += len(piece)
+    return hashed.hexdigest(), b64encode(checked.digest()).decode(), size

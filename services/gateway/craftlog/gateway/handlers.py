@@ -2,12 +2,10 @@
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from hashlib import sha256
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from craftlog.contracts.envelope import event_id
-from craftlog.contracts.messages import Asset
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.bodies import digest
@@ -18,9 +16,7 @@ from craftlog.gateway.heads import Heads
 from craftlog.gateway.reads import Reads
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.log import Log
-from craftlog.runtime.objects import Objects, key_of
-
-_CHUNK: Final = 1024 * 1024
+from craftlog.runtime.objects import Objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +113,12 @@ async def store_artifact(gateway: Gateway, address: Address, wanted: Upload) -> 
         AbsentError: it was deleted meanwhile; the bytes are gone again.
     """
     await gateway.check(address, "disk_id")
-    hashed, size = _hash(wanted.file)
-    key = key_of(address, hashed)
-    etag = await gateway.objects.put(key, wanted.file, size, wanted.mime)
-    asset = Asset(bucket=gateway.objects.bucket, s3_key=key, etag=etag, sha256=hashed, mime=wanted.mime, size_b=size)
+    asset = await gateway.objects.keep(address, wanted.file, wanted.mime)
     command = disk.StoreArtifact(wanted.path, wanted.filename, asset, wanted.meta)
     try:
         decided = await gateway.disks.transact(address, [command], cause=str(uuid4()))
     except AbsentError:
-        await gateway.objects.delete(key)
+        await gateway.objects.delete(asset.s3_key)
         raise
     when = decided.recorded[0].time
     return {
@@ -144,14 +137,3 @@ async def remove_artifact(gateway: Gateway, address: Address, place: disk.Place)
     await gateway.heads.seen(address)
     seen = await gateway.reads.artifact(address.id, *place) is not None
     await gateway.disks.transact(address, [disk.RemoveArtifact(*place, seen=seen)], cause=str(uuid4()))
-
-
-def _hash(file: BinaryIO) -> tuple[str, int]:
-    """Return the SHA-256 in hex and the size in bytes of a file, and go back to its beginning."""
-    hashed, size = sha256(), 0
-    file.seek(0)
-    while chunk := file.read(_CHUNK):
-        hashed.update(chunk)
-        size += len(chunk)
-    file.seek(0)
-    return hashed.hexdigest(), size
