@@ -17,6 +17,8 @@ from craftlog.contracts.readmodels import Changes
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.log import Log
+from craftlog.runtime.mongo import Database, connect
+from craftlog.runtime.settings import Settings
 from craftlog.testing.examples import PROJECT
 from craftlog.testing.servers import Server, nats_server
 
@@ -124,3 +126,11 @@ def unknown_error() -> type[Exception]:
 @pytest.fixture
 def counting() -> object:
     return project
+
+
+@pytest.fixture
+async def database(mongo_url: str) -> AsyncIterator[Database]:
+    """Give a database of the test's own."""
+    database = connect(Settings(mongo_url=mongo_url, mongo_database=f"t{uuid4().hex}"))
+    yield database
+    database.client.close()

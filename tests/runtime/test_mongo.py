@@ -63,5 +63,28 @@ class TestWrite:
         assert await store.write([folded()]) == {PROJECT: "the document is not valid"}
 
 
+class TestPatches:
+    async def test_change_what_is_there_and_make_nothing(self, database):
+        store = MongoStore(database, "heads")
+        steps = [{"tool": "a"}, {"tool": "b"}]
+        await store.write([changed(Changes({}, {("blocks", "b"): {"title": "t", "props": {"steps": steps}}}))])
+        patches = {("blocks", "b"): {"props.steps.1.tool": "c", "sort": 2}, ("blocks", "gone"): {"sort": 1}}
+        await store.write([changed(Changes({}, patches=patches), 1)])
+        props = {"steps": [{"tool": "a"}, {"tool": "c"}]}
+        expected = {"_id": "b", "title": "t", "props": props, "sort": 2}
+        assert await database["blocks"].find({}).to_list(None) == [expected]
+
+    async def test_take_any_names_in_a_value(self, database):
+        store = MongoStore(database, "heads")
+        strange = {"$set": 1, "a.b": {"$": None}, "": [{"$c": 2}]}
+        await store.write([changed(Changes({}, {("blocks", "b"): {"props": {}}}))])
+        await store.write([changed(Changes({}, patches={("blocks", "b"): {"props": strange}}), 1)])
+        assert await database["blocks"].find({}).to_list(None) == [{"_id": "b", "props": strange}]
+
+
+def changed(changes: Changes, old_version: int = 0) -> Folded:
+    return Folded(Address(Kind.TREE, PROJECT, PROJECT), old_version, old_version + 1, old_version + 1, changes)
+
+
 def folded() -> Folded:
     return Folded(Address(Kind.SESSION, PROJECT, PROJECT), 0, 1, 1, Changes({}))

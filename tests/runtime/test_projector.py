@@ -11,24 +11,15 @@ from craftlog.contracts.envelope import encode
 from craftlog.contracts.events import MessageAppended, SessionCreated
 from craftlog.contracts.messages import Part
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.runtime import mongo
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.lane import Lane
 from craftlog.runtime.log import Log
 from craftlog.runtime.mongo import MongoStore
 from craftlog.runtime.projector import Projector
-from craftlog.runtime.settings import Settings
 from craftlog.testing.examples import PROJECT, START
 
 PATIENCE = 20
-
-
-@pytest.fixture
-async def database(mongo_url):
-    database = mongo.connect(Settings(mongo_url=mongo_url, mongo_database=f"t{uuid4().hex}"))
-    yield database
-    database.client.close()
 
 
 @pytest.fixture

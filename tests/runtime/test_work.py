@@ -8,9 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from craftlog.runtime import mongo
 from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.settings import Settings
 from craftlog.runtime.work import Item, Work
 from craftlog.testing.examples import PROJECT
 
@@ -24,13 +22,6 @@ def now() -> datetime:
 
 def item(key: str, *, due_in: timedelta = timedelta(), project: str = PROJECT) -> Item:
     return Item(key, project, now() + due_in, now())
-
-
-@pytest.fixture
-async def database(mongo_url):
-    database = mongo.connect(Settings(mongo_url=mongo_url, mongo_database=f"t{uuid4().hex}"))
-    yield database
-    database.client.close()
 
 
 class Doing:

@@ -47,13 +47,39 @@ LESSONS: Final = "lessons"
 class Changes:
     """What a fold asks of the store: the aggregate's new head, and its children by ``(collection, _id)``.
 
-    A child that is None is removed. ``drop`` removes whatever matches, after the children were written. Writing the
-    same changes twice has the effect of writing them once.
+    A child that is None is removed. ``patches`` are new values, by dotted path, in children that are there already;
+    where there is no such child a patch is nothing. ``drop`` removes whatever matches, after the children were written.
+    Writing the same changes twice has the effect of writing them once.
     """
 
     head: Document
     children: dict[tuple[str, str], Document | None] = field(default_factory=dict)
+    patches: dict[tuple[str, str], Document] = field(default_factory=dict)
     drop: list[tuple[str, Document]] = field(default_factory=list)
+
+    def put(self, collection: str, child_id: str, child: Document | None) -> None:
+        """Write a child as it is from now on, or remove it."""
+        self.patches.pop((collection, child_id), None)
+        self.children[collection, child_id] = child
+
+    def patch(self, collection: str, child_id: str, values: Document) -> None:
+        """Change values in a child, whether it is written by these changes or was before."""
+        key = (collection, child_id)
+        if key in self.children:
+            child = self.children[key]
+            if child is not None:
+                patch(child, values)
+            return
+        pending = self.patches.setdefault(key, {})
+        for path, value in values.items():
+            top = path.partition(".")[0]
+            if top != path and top in pending:
+                patch(pending, {path: value})
+                continue
+            # What was to change below it is overwritten; MongoDB refuses to change a value and a part of it at once.
+            for below in [known for known in pending if known.startswith(f"{path}.")]:
+                del pending[below]
+            pending[path] = value
 
 
 class Project(Protocol):
@@ -62,3 +88,22 @@ class Project(Protocol):
     def __call__(self, head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
         """Return the changes that these events make to a read model at ``head`` (None: nothing stored yet)."""
         ...
+
+
+def patch(document: Document, values: Document) -> None:
+    """Set values in a document by dotted path where its parts are there: ``steps.0.name`` is in the first of a list."""
+    for path, value in values.items():
+        *way, last = path.split(".")
+        place: Any = document
+        for step in way:
+            place = _part(place, step)
+        if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
+            place[int(last)] = value
+        elif isinstance(place, dict):
+            place[last] = value
+
+
+def _part(whole: Any, step: str) -> Any:
+    if isinstance(whole, list):
+        return whole[int(step)] if step.isdecimal() and int(step) < len(whole) else None
+    return whole.get(step) if isinstance(whole, dict) else None

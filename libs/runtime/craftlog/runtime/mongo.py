@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from bson.codec_options import CodecOptions
 from bson.errors import InvalidDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, DocumentTooLarge, OperationFailure, PyMongoError
 
 from craftlog.contracts.questions import Stalled
@@ -134,10 +134,12 @@ class MongoStore:
         return [Stalled.model_validate(head["stalled"]) for head in marked]
 
     async def _write_children(self, batch: Sequence[Folded]) -> None:
-        writes: dict[str, list[InsertOne[Document] | ReplaceOne[Document] | DeleteOne]] = {}
+        writes: dict[str, list[InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne]] = {}
         for one in batch:
             for (collection, child_id), child in one.changes.children.items():
                 writes.setdefault(collection, []).append(self._write_of(collection, child_id, child))
+            for (collection, child_id), values in one.changes.patches.items():
+                writes.setdefault(collection, []).append(UpdateOne({"_id": child_id}, {"$set": values}))
         for collection, requests in writes.items():
             await self._bulk(collection, requests)
         for one in batch:

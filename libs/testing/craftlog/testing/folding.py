@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 from craftlog.contracts.envelope import Recorded
-from craftlog.contracts.readmodels import Changes, Document, Project
+from craftlog.contracts.readmodels import Changes, Document, Project, patch
 
 _ADDED_BY_THE_STORE: Final = {"_id", "project", "version", "seq"}
 
@@ -29,6 +29,9 @@ class ReadModel:
             self.children.pop(key, None)
             if document is not None:
                 self.children[key] = document
+        for key, values in changes.patches.items():
+            if key in self.children:
+                patch(self.children[key], values)
         for collection, doomed in changes.drop:
             self.children = {
                 key: document
