@@ -8,9 +8,9 @@ import pytest
 from craftlog.contracts.readmodels import BOARDS, SESSIONS, Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import heads
-from craftlog.gateway.appending import append_once
+from craftlog.gateway.appending import append, keyed
 from craftlog.gateway.auth import DEFAULT_PROJECT
-from craftlog.gateway.decider.session import AppendMessage, CreateSession, DeleteSession
+from craftlog.gateway.decider.session import AppendMessages, CreateSession, DeleteSession, NewMessage
 from craftlog.gateway.dialects.openai import to_canonical
 from craftlog.gateway.errors import MissingError
 from craftlog.gateway.flushing import flush
@@ -27,8 +27,8 @@ REASON = {"version": 1, "reason": "it cannot be folded"}
 
 async def session(gateway: Gateway, messages: int = 0) -> Address:
     address = Address(Kind.SESSION, DEFAULT_PROJECT, str(uuid4()))
-    said = [AppendMessage(str(uuid4()), "user", (), {}) for _ in range(messages)]
-    await gateway.sessions.transact(address, [CreateSession(), *said], cause=address.id)
+    said = tuple(NewMessage(str(uuid4()), "user", (), {}) for _ in range(messages))
+    await gateway.sessions.transact(address, [CreateSession(), AppendMessages(said)], cause=address.id)
     return address
 
 
@@ -174,7 +174,8 @@ class TestAppendOnce:
     ) -> None:
         address = await session(gateway)
         message = to_canonical({"role": "user", "content": "hello"}, {})
-        await append_once(gateway, address, message, "one", {})
+        key = keyed("one", "POST messages", {})
+        await append(gateway, address, [message], size=0, key=key)
         await project(gateway, database, address, version=1, stalled=REASON)
         with pytest.raises(UnavailableError, match="cannot be read now"):
-            await append_once(gateway, address, message, "one", {})
+            await append(gateway, address, [message], size=0, key=key)

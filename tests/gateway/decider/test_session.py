@@ -16,10 +16,11 @@ from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, Unans
 from craftlog.gateway.decider.session import (
     INITIAL,
     MOST_KEYS,
-    AppendMessage,
+    AppendMessages,
     ConnectSpace,
     CreateSession,
     DeleteSession,
+    NewMessage,
     RequestFlush,
     Session,
     decide,
@@ -41,8 +42,9 @@ def appended(position, request=None):
     )
 
 
-def append(message_id, request=None, looked_up=0):
-    return AppendMessage(message_id, "user", HELLO, {}, request=request, looked_up=looked_up)
+def append(*message_ids, request=None, looked_up=0):
+    messages = tuple(NewMessage(message_id, "user", HELLO, {}) for message_id in message_ids)
+    return AppendMessages(messages, request, looked_up)
 
 
 class TestCreateSession:
@@ -63,9 +65,19 @@ class TestCreateSession:
         sessions.given(created, deleted).when(CreateSession()).then_rejected(AbsentError, "no such session")
 
 
-class TestAppendMessage:
+class TestAppendMessages:
     def test_stands_at_the_next_position_below_the_one_before(self):
         sessions.given(created, appended(1)).when(append("m2")).then(appended(2))
+
+    def test_of_several_stand_one_below_the_other(self):
+        sessions.given(created, appended(1)).when(append("m2", "m3", "m4")).then(appended(2), appended(3), appended(4))
+
+    def test_of_several_with_a_key_are_known_by_the_first(self):
+        three = append("m1", "m2", "m3", request="d")
+        sessions.given(created).when(three).then(appended(1, "d"), appended(2), appended(3))
+        known = sessions.given(created, appended(1, "d"), appended(2), appended(3))
+        known.when(three).then_nothing_happened()
+        known.when(append("m1", "m2", request="e")).then_rejected(ReusedKeyError, "something else")
 
     def test_is_refused_where_there_is_no_session(self):
         sessions.when(append("m1")).then_rejected(AbsentError, "no such session")
@@ -74,23 +86,25 @@ class TestAppendMessage:
         sessions.given(created, deleted).when(append("m1")).then_rejected(AbsentError, "no such session")
 
     def test_with_a_key_is_quiet_on_repeat(self):
-        sessions.given(created, appended(1, "d")).when(append("m1", "d")).then_nothing_happened()
+        sessions.given(created, appended(1, "d")).when(append("m1", request="d")).then_nothing_happened()
 
     def test_with_a_key_used_for_another_body_is_refused(self):
-        sessions.given(created, appended(1, "d")).when(append("m1", "e")).then_rejected(ReusedKeyError, "another")
+        sessions.given(created, appended(1, "d")).when(append("m1", request="e")).then_rejected(
+            ReusedKeyError, "something else"
+        )
 
     def test_with_a_key_must_be_looked_up_where_the_state_does_not_reach(self):
         snapshot = Scenario(decide, evolve, Session(exists=True, messages=7, last_message_id="m7", keys_after=7))
-        snapshot.when(append("m8", "d", looked_up=6)).then_rejected(UnansweredKeyError, "through position 7")
-        snapshot.when(append("m8", "d", looked_up=7)).then(appended(8, "d"))
+        snapshot.when(append("m8", request="d", looked_up=6)).then_rejected(UnansweredKeyError, "through position 7")
+        snapshot.when(append("m8", request="d", looked_up=7)).then(appended(8, "d"))
         snapshot.when(append("m8")).then(appended(8))
 
     @given(st.integers(0, 3 * MOST_KEYS))
     def test_never_forgets_a_key_without_asking_for_it(self, chosen):
         state = reduce(evolve, [created, *(appended(n, "d") for n in range(1, 3 * MOST_KEYS + 2))], INITIAL)
         assert len(state.keys) <= MOST_KEYS
-        command = append(f"m{chosen + 1}", "d", looked_up=0)
-        if command.message_id in state.keys:
+        command = append(f"m{chosen + 1}", request="d")
+        if command.messages[0].message_id in state.keys:
             assert decide(state, command) == []
         else:
             with pytest.raises(UnansweredKeyError):

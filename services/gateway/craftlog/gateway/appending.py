@@ -1,6 +1,8 @@
-"""Appending a message: in the log when the client hears of it, once however often it is sent with the same key."""
+"""Appending messages: in the log when the client hears of them, once however often they are sent with the same key."""
 
-from dataclasses import replace
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
@@ -11,13 +13,13 @@ from craftlog.contracts.messages import Stored
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address
 from craftlog.gateway.bodies import digest
-from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, UnansweredKeyError
-from craftlog.gateway.decider.session import AppendMessage
+from craftlog.gateway.decider.refusals import ReusedKeyError, UnansweredKeyError
+from craftlog.gateway.decider.session import AppendMessages, NewMessage
 from craftlog.gateway.dialects.canonical import Canonical
 from craftlog.gateway.errors import TooLargeError
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import READ_BUDGET
-from craftlog.gateway.wire import PARTS
+from craftlog.runtime.claims import PARTS
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.objects import key_of
 
@@ -25,54 +27,80 @@ from craftlog.runtime.objects import key_of
 _SURELY_FITS: Final = 32 * 1024
 
 
-async def append(gateway: Gateway, address: Address, message: Canonical, size: int) -> Document:
-    """Append a message that carries no key and return it as the read model will have it.
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An Idempotency-Key, the route that it came to, and the digest of what it came with."""
 
-    ``size`` is that of the body that it came in, in bytes.
+    text: str
+    route: str
+    request: str
+
+
+def keyed(text: str | None, route: str, body: Any) -> Key | None:
+    """Return the key of a request, None where it has none."""
+    return Key(text, route, digest(body)) if text else None
+
+
+async def append(
+    gateway: Gateway,
+    address: Address,
+    said: Sequence[Canonical],
+    *,
+    size: int,
+    key: Key | None = None,
+    field: str = "blob",
+) -> list[Document]:
+    """Append messages, all or none, and return them as the read model will have them.
+
+    With a key that appended before, they are those of then.
+
+    Args:
+        gateway: where to.
+        address: the session.
+        said: at least one message.
+        size: of the body that they came in, in bytes.
+        key: what makes a repeat of the request the same request.
+        field: where in the request a message stood, ``{}`` for its index.
 
     Raises:
         AbsentError, MissingError: there is no such session.
-        TooLargeError: what is no part of the message is too large for an event.
+        ReusedKeyError: the key appended something else.
+        TooLargeError: what is no part of a message is too large for an event.
     """
-    message_id = str(uuid4())
-    command = AppendMessage(message_id, message.role, message.parts, message.meta)
-    if size > _SURELY_FITS:
-        command = await _claimed(gateway, address, command)
-    stored = await _transact(gateway, address, command, cause=message_id)
-    assert stored is not None  # noqa: S101 - only a key can make it a repeat
-    return stored
+    ids = [str(uuid4()) for _ in said] if key is None else _ids(address, key, len(said))
+    new = [NewMessage(one, message.role, message.parts, message.meta) for one, message in zip(ids, said, strict=True)]
+    if size <= _SURELY_FITS or all(_size(message) <= MAX_BODY for message in new):
+        return await _append(gateway, address, new, key)
+    async with gateway.putting(address, "session_id"):
+        return await _append(gateway, address, await _claimed(gateway, address, new, field), key)
 
 
-async def append_once(gateway: Gateway, address: Address, message: Canonical, key: str, body: Any) -> Document:
-    """Append a message, or return the one that the same key appended before.
+async def _append(gateway: Gateway, address: Address, new: Sequence[NewMessage], key: Key | None) -> list[Document]:
+    if key:
+        return await _append_once(gateway, address, AppendMessages(tuple(new), key.request))
+    return await _transact(gateway, address, AppendMessages(tuple(new)), cause=new[0].message_id)
 
-    Raises:
-        AbsentError, MissingError: there is no such session.
-        ReusedKeyError: the key appended another message.
-        TooLargeError: what is no part of the message is too large for an event.
-    """
-    message_id = event_id(address.subject, "POST messages", key)
-    request = digest(body)
-    command = AppendMessage(message_id, message.role, message.parts, message.meta, request=request)
-    command = await _claimed(gateway, address, command)
+
+async def _append_once(gateway: Gateway, address: Address, command: AppendMessages) -> list[Document]:
+    first = command.messages[0].message_id
+    cause = f"{first} {command.request}"
     looked_up: int | None = 0
-    stored = None
+    stored: list[Document] = []
     while looked_up is not None:
         try:
-            stored = await _transact(gateway, address, replace(command, looked_up=looked_up), f"{message_id} {request}")
+            stored = await _transact(gateway, address, replace(command, looked_up=looked_up), cause)
             looked_up = None
         except UnansweredKeyError as unanswered:
-            if found := await _look_up(gateway, address, message_id, unanswered.through):
-                return _first_answer(found, request)
+            if found := await _look_up(gateway, address, first, unanswered.through):
+                return await _first_answer(gateway, address, found, command)
             looked_up = unanswered.through
     if stored:
         return stored
     await gateway.heads.seen(address)
-    found = await gateway.reads.message(address.id, message_id)
-    if found is None:
-        # It is in the log, so the read model stands still before it, or is just being erased.
-        raise UnavailableError("Idempotency-Key: the message that it stored cannot be read now")
-    return _first_answer(found, request)
+    if found := await gateway.reads.message(address.id, first):
+        return await _first_answer(gateway, address, found, command)
+    # It is in the log, so the read model stands still before it, or is just being erased.
+    raise UnavailableError("Idempotency-Key: what it stored cannot be read now")
 
 
 async def _look_up(gateway: Gateway, address: Address, message_id: str, through: int) -> Document | None:
@@ -88,60 +116,72 @@ async def _look_up(gateway: Gateway, address: Address, message_id: str, through:
     return await gateway.reads.message(address.id, message_id)
 
 
-def _first_answer(found: Document, request: str) -> Document:
-    if found["request"] != request:
-        raise ReusedKeyError("stored another message before")
+async def _first_answer(gateway: Gateway, address: Address, first: Document, command: AppendMessages) -> list[Document]:
+    """Return the first message and those that were stored with it: as many as now, since the request is the same."""
+    if first["request"] != command.request:
+        raise ReusedKeyError("stored something else before")
+    if len(command.messages) == 1:
+        return [first]
+    # They are in the log together, and on their way to the read model one after the other.
+    await gateway.heads.seen(address)
+    last = first["position"] + len(command.messages) - 1
+    found = await gateway.reads.messages(address.id, first["position"], last)
+    if len(found) < len(command.messages):
+        raise UnavailableError("Idempotency-Key: what it stored cannot be read now")
     return found
 
 
-async def _transact(gateway: Gateway, address: Address, command: AppendMessage, cause: str) -> Document | None:
-    """Append and return the message's document, None where it is there already."""
-    try:
-        decided = await gateway.sessions.transact(address, [command], cause=cause)
-    except AbsentError:
-        if command.parts_ref:
-            await gateway.objects.delete(command.parts_ref.key)
-        raise
-    if not decided.recorded:
-        return None
-    recorded = decided.recorded[0]
-    assert isinstance(recorded.event, MessageAppended)  # noqa: S101 - what the command comes to
-    return {
-        "session_id": address.id,
-        "message_id": recorded.event.message_id,
-        "parent_id": recorded.event.parent_id,
-        "role": recorded.event.role,
-        "meta": recorded.event.meta,
-        "created_at": recorded.time,
-    }
+async def _transact(gateway: Gateway, address: Address, command: AppendMessages, cause: str) -> list[Document]:
+    """Append and return the messages' documents, none where they are there already."""
+    decided = await gateway.sessions.transact(address, [command], cause=cause)
+    return [
+        {
+            "session_id": address.id,
+            "message_id": recorded.event.message_id,
+            "parent_id": recorded.event.parent_id,
+            "role": recorded.event.role,
+            "meta": recorded.event.meta,
+            "created_at": recorded.time,
+        }
+        for recorded in decided.recorded
+        if isinstance(recorded.event, MessageAppended)
+    ]
 
 
-async def _claimed(gateway: Gateway, address: Address, command: AppendMessage) -> AppendMessage:
-    """Return the command with its parts in the bucket, where they are too large for an event."""
-    if _size(command) <= MAX_BODY:
-        return command
-    data = PARTS.dump_json(command.parts, exclude_none=True)
-    hashed = sha256(data).hexdigest()
-    reference = Stored(key=key_of(address, hashed), sha256=hashed, size_b=len(data))
-    claimed = replace(command, parts=(), parts_ref=reference)
-    if (size := _size(claimed)) > MAX_BODY:
-        raise TooLargeError(f"blob: the keys beside content and calls have {size} bytes; {MAX_BODY} is the most")
-    # What is put for a session that is gone stays, should this process die before it can be deleted again.
-    await gateway.check(address, "session_id")
-    await gateway.objects.put(reference.key, data, len(data), "application/json")
+async def _claimed(gateway: Gateway, address: Address, new: Sequence[NewMessage], field: str) -> list[NewMessage]:
+    """Return the messages, those too large for an event with their parts in the bucket."""
+    claimed, data = list(new), dict[str, bytes]()
+    for at, message in enumerate(new):
+        if _size(message) > MAX_BODY:
+            parts = PARTS.dump_json(message.parts, exclude_none=True)
+            hashed = sha256(parts).hexdigest()
+            reference = Stored(key=key_of(address, hashed), sha256=hashed, size_b=len(parts))
+            claimed[at], data[reference.key] = replace(message, parts=(), parts_ref=reference), parts
+            if (size := _size(claimed[at])) > MAX_BODY:
+                where = field.format(at)
+                raise TooLargeError(f"{where}: the keys beside content and calls have {size} bytes of {MAX_BODY}")
+    await asyncio.gather(
+        *(gateway.objects.put(key, parts, len(parts), "application/json") for key, parts in data.items())
+    )
     return claimed
 
 
-def _size(command: AppendMessage) -> int:
-    """Return the bytes of the event that this would be, at the largest position."""
+def _size(message: NewMessage) -> int:
+    """Return the bytes of the event that this would be with a key, at the largest position."""
     event = MessageAppended(
-        message_id=command.message_id,
+        message_id=message.message_id,
         position=2**53,
-        parent_id=command.message_id,
-        role=command.role,
-        parts=command.parts,
-        parts_ref=command.parts_ref,
-        meta=command.meta,
-        request=command.request,
+        parent_id=message.message_id,
+        role=message.role,
+        parts=message.parts,
+        parts_ref=message.parts_ref,
+        meta=message.meta,
+        request="0" * 32,
     )
     return len(event.model_dump_json(exclude_none=True))
+
+
+def _ids(address: Address, key: Key, count: int) -> list[str]:
+    """Return the ids that messages with a key always have; the first is the same whatever came with it."""
+    first = event_id(address.subject, key.route, key.text)
+    return [first, *(event_id(first, str(ordinal)) for ordinal in range(1, count))]

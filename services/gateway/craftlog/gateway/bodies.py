@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from hashlib import sha256
 from typing import Any, Final
 
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 
 from craftlog.gateway.errors import InvalidError, TooLargeError
@@ -15,11 +14,11 @@ from craftlog.gateway.limits import MOST_BYTES, parse
 
 # What is not a message has no claim check, so that it must fit into one event whatever JSON makes of it.
 MOST_SMALL_BYTES: Final = 64 * 1024
-_MULTIPART_AROUND: Final = 256 * 1024
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-async def _chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+async def chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it comes, up to ``most`` bytes; raise as ``raw_body`` does."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise TooLargeError(f"body: {declared} bytes are more than {most}")
@@ -43,14 +42,7 @@ async def raw_body(request: Request, most: int = MOST_BYTES) -> bytes:
         TooLargeError: there are more than ``most``; the rest is not kept.
         ClientDisconnect: the client hung up before the end.
     """
-    return b"".join([chunk async for chunk in _chunks(request, most)])
-
-
-class _Upload(Request):
-    """A request whose form is read no further than the limit."""
-
-    def stream(self) -> AsyncGenerator[bytes, None]:
-        return _chunks(self, MOST_BYTES + _MULTIPART_AROUND)
+    return b"".join([chunk async for chunk in chunks(request, most)])
 
 
 async def small_object(request: Request) -> Json:
@@ -63,24 +55,6 @@ async def small_object(request: Request) -> Json:
     body = await raw_body(request, MOST_SMALL_BYTES)
     announced = "json" in request.headers.get("content-type", "")
     return an_object(parse(body), "body") if body or announced else {}
-
-
-async def upload(request: Request) -> tuple[FormData, UploadFile]:
-    """Return a multipart form and the file in its field ``file``.
-
-    Raises:
-        InvalidError: there is none.
-        TooLargeError: the file has more than 16 MiB.
-    """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise InvalidError("body", "must be multipart/form-data with a field file")
-    form = await _Upload(request.scope, request.receive).form(max_files=1, max_fields=8, max_part_size=MOST_SMALL_BYTES)
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        raise InvalidError("file", "is missing")
-    if (file.size or 0) > MOST_BYTES:
-        raise TooLargeError(f"file: {file.size} bytes are more than {MOST_BYTES}")
-    return form, file
 
 
 def idempotency_key(request: Request) -> str | None:

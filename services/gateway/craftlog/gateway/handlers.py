@@ -1,5 +1,7 @@
 """What a request wants becomes a command, and the command events."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -16,7 +18,7 @@ from craftlog.gateway.heads import Heads
 from craftlog.gateway.reads import Reads
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.log import Log
-from craftlog.runtime.objects import Objects
+from craftlog.runtime.objects import Objects, prefix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,22 @@ class Gateway:
         last = await self.log.last(address)
         if last is None or last.is_tombstone:
             raise MissingError(f"{field}: there is no {address.kind} {address.id}")
+
+    @asynccontextmanager
+    async def putting(self, address: Address, field: str) -> AsyncIterator[None]:
+        """Let objects be put and named in an event within the block.
+
+        Raises:
+            MissingError: there is no such aggregate.
+            AbsentError: as the block does where it was deleted meanwhile; whatever was put is gone again.
+        """
+        # What is put for an aggregate that is gone stays, should this process die before it can be deleted again.
+        await self.check(address, field)
+        try:
+            yield
+        except AbsentError:
+            await self.objects.delete_prefix(prefix_of(address))
+            raise
 
 
 @dataclass(frozen=True, slots=True)

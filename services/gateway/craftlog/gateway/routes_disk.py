@@ -1,6 +1,6 @@
 """Disks and the files on them."""
 
-import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -11,18 +11,18 @@ from craftlog.contracts.readmodels import DISKS
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import content, paths, wire
 from craftlog.gateway.answers import answer
-from craftlog.gateway.bodies import upload
+from craftlog.gateway.bodies import MOST_SMALL_BYTES
 from craftlog.gateway.cursors import listed
 from craftlog.gateway.errors import InvalidError, MissingError
 from craftlog.gateway.fields import Json, an_object
+from craftlog.gateway.forms import FormPart, form, is_form, text
 from craftlog.gateway.handlers import Gateway, Upload, create_disk, delete_disk, remove_artifact, store_artifact
-from craftlog.gateway.limits import parse
+from craftlog.gateway.limits import MOST_BYTES, parse
 from craftlog.gateway.parameters import Id, On, Project, Text, Wanted, Wired, or_default, required
 from craftlog.runtime.objects import ObjectMissingError
 
 router = APIRouter(prefix="/disk", tags=["disk"])
 
-_MIME: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _WEEK: Final = 7 * 24 * 3600
 Seconds = Annotated[int, or_default(3600), Query(ge=1, le=_WEEK)]
 
@@ -53,18 +53,11 @@ async def delete(gateway: Wired, project: Project, disk_id: Id) -> Response:
 @router.post("/{disk_id}/artifact", status_code=201)
 async def store(request: Request, gateway: Wired, project: Project, disk_id: Id) -> Response:
     """Put a file: multipart ``file``, ``file_path?`` (only its directory counts), ``meta?`` (a JSON object)."""
-    form, file = await upload(request)
-    path, _ = paths.split(str(form.get("file_path") or "/"))
-    name = paths.filename((file.filename or "").replace("\\", "/").rsplit("/", 1)[-1])
-    if not name:
-        raise InvalidError("file", "has no name")
-    mime = file.content_type or "application/octet-stream"
-    if not _MIME.fullmatch(mime):
-        raise InvalidError("file", "has a content type that is not 1 to 255 printable ASCII characters")
-    wanted = Upload(path, name, file.file, mime, _meta(form.get("meta")))
-    return answer(
-        wire.artifact(await store_artifact(gateway, Address(Kind.DISK, project, disk_id), wanted)), status=201
-    )
+    if not is_form(request):
+        raise InvalidError("body", "must be multipart/form-data with a field file")
+    async with form(request, MOST_BYTES) as parts:
+        stored = await store_artifact(gateway, Address(Kind.DISK, project, disk_id), _upload(parts))
+    return answer(wire.artifact(stored), status=201)
 
 
 @router.get("/{disk_id}/artifact")
@@ -121,12 +114,21 @@ async def _content(gateway: Gateway, key: str, kind: str | None) -> dict[str, st
         raise MissingError("file_path: this file was just removed") from gone
 
 
-def _meta(sent: object) -> Json:
-    if sent is None or sent == "":
+def _upload(parts: Sequence[FormPart]) -> Upload:
+    files = [part for part in parts if part.filename is not None]
+    if [file.field for file in files] != ["file"]:
+        raise InvalidError("file", "must be the only file" if files else "is missing")
+    path, _ = paths.split(text(parts, "file_path", MOST_SMALL_BYTES) or "/")
+    name = paths.filename(files[0].filename or "")
+    if not name:
+        raise InvalidError("file", "has no name")
+    return Upload(path, name, files[0].open(), files[0].mime, _meta(text(parts, "meta", MOST_SMALL_BYTES)))
+
+
+def _meta(sent: str | None) -> Json:
+    if not sent:
         return {}
-    if not isinstance(sent, str):
-        raise InvalidError("meta", "must be a JSON object as text")
-    meta = an_object(parse(sent.encode("utf-8", "surrogatepass"), "meta"), "meta")
+    meta = an_object(parse(sent.encode(), "meta"), "meta")
     if wire.ARTIFACT_INFO in meta:
         raise InvalidError(f"meta.{wire.ARTIFACT_INFO}", "is a name that we keep for ourselves")
     return meta

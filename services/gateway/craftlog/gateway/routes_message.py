@@ -13,7 +13,7 @@ from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.answers import answer, answer_to
-from craftlog.gateway.appending import append, append_once
+from craftlog.gateway.appending import append, keyed
 from craftlog.gateway.auth import Keys
 from craftlog.gateway.bodies import idempotency_key, raw_body
 from craftlog.gateway.cursors import after_number, encode
@@ -64,10 +64,8 @@ class Appends:
             raise InvalidError("format", f"must be one of {', '.join(DIALECTS)}")
         message = DIALECTS[dialect].to_canonical(sent.get("blob"), {})
         session = Address(Kind.SESSION, project, an_id(session_id, "session_id"))
-        if key := idempotency_key(request):
-            stored = await append_once(self._gateway, session, message, key, sent)
-        else:
-            stored = await append(self._gateway, session, message, len(body))
+        key = keyed(idempotency_key(request), "POST messages", sent)
+        (stored,) = await append(self._gateway, session, [message], size=len(body), key=key)
         return answer(wire.message(stored, message.parts), status=201)
 
 

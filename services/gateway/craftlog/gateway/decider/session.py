@@ -52,18 +52,25 @@ class CreateSession:
 
 
 @dataclass(frozen=True, slots=True)
-class AppendMessage:
-    """Add a message at the end.
-
-    With an Idempotency-Key ``message_id`` derives from it, ``request`` is the digest of the body, and ``looked_up``
-    is the position through which the read model was found not to have that message.
-    """
+class NewMessage:
+    """A message that has no place yet. With ``parts_ref`` its parts are in the bucket."""
 
     message_id: str
     role: Role
     parts: tuple[Part, ...]
     meta: dict[str, Any]
     parts_ref: Stored | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppendMessages:
+    """Add messages at the end, at least one, all or none.
+
+    With an Idempotency-Key their ids derive from it, ``request`` is the digest of the body, and ``looked_up`` is the
+    position through which the read model was found not to have the first of them, which stands for all.
+    """
+
+    messages: tuple[NewMessage, ...]
     request: str | None = None
     looked_up: int = 0
 
@@ -85,7 +92,7 @@ class DeleteSession:
     """End it."""
 
 
-Command = CreateSession | AppendMessage | ConnectSpace | RequestFlush | DeleteSession
+Command = CreateSession | AppendMessages | ConnectSpace | RequestFlush | DeleteSession
 
 
 def decide(state: Session, command: Command) -> Sequence[Event]:
@@ -101,7 +108,7 @@ def decide(state: Session, command: Command) -> Sequence[Event]:
     match command:
         case CreateSession():
             return _create(state, command)
-        case AppendMessage():
+        case AppendMessages():
             return _append(state, command)
         case ConnectSpace(space_id):
             return [] if state.space_id == space_id else [SpaceConnected(space_id=space_id)]
@@ -155,25 +162,27 @@ def _create(state: Session, command: CreateSession) -> Sequence[Event]:
     ]
 
 
-def _append(state: Session, command: AppendMessage) -> Sequence[Event]:
+def _append(state: Session, command: AppendMessages) -> Sequence[Event]:
     if command.request is not None:
-        if (known := state.keys.get(command.message_id)) is not None:
+        if (known := state.keys.get(command.messages[0].message_id)) is not None:
             if known != command.request:
-                raise ReusedKeyError("this Idempotency-Key stored another message")
+                raise ReusedKeyError("this Idempotency-Key stored something else")
             return []
         if command.looked_up < state.keys_after:
             raise UnansweredKeyError(state.keys_after)
+    above = (state.last_message_id, *(message.message_id for message in command.messages))
     return [
         MessageAppended(
-            message_id=command.message_id,
-            position=state.messages + 1,
-            parent_id=state.last_message_id,
-            role=command.role,
-            parts=command.parts,
-            parts_ref=command.parts_ref,
-            meta=command.meta,
-            request=command.request,
+            message_id=message.message_id,
+            position=state.messages + ordinal,
+            parent_id=parent_id,
+            role=message.role,
+            parts=message.parts,
+            parts_ref=message.parts_ref,
+            meta=message.meta,
+            request=command.request if ordinal == 1 else None,
         )
+        for ordinal, (parent_id, message) in enumerate(zip(above, command.messages, strict=False), start=1)
     ]
 
 

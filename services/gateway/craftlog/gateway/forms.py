@@ -1,0 +1,212 @@
+"""Multipart forms: all parts go to one file on disk as they come, so that uploads take no memory."""
+
+import asyncio
+import io
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Final, cast
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from craftlog.gateway.bodies import chunks
+from craftlog.gateway.errors import InvalidError, TooLargeError
+from craftlog.gateway.limits import MOST_BYTES
+from craftlog.runtime.errors import UnavailableError
+
+_MOST_PARTS: Final = 1000
+_AROUND_PARTS: Final = 256 * 1024
+# What comes in pieces goes to a thread at this size; what is smaller is sooner written than handed over.
+_HANDED_OVER: Final = 128 * 1024
+_MIME: Final = re.compile(r"[\x20-\x7e]{1,255}")
+_NO_MIME: Final = "application/octet-stream"
+
+
+@dataclass(slots=True)
+class FormPart:
+    """A field of a form, readable until that is closed. ``filename`` is None for a text; ``size`` in bytes."""
+
+    field: str
+    filename: str | None
+    mime: str
+    spool: BinaryIO
+    start: int
+    size: int = 0
+
+    def open(self) -> BinaryIO:
+        """Return its bytes as a file, which need not be closed."""
+        return cast("BinaryIO", _Slice(self.spool.fileno(), self.start, self.size))
+
+    def read(self) -> bytes:
+        """Return its bytes."""
+        return os.pread(self.spool.fileno(), self.size, self.start)
+
+
+def is_form(request: Request) -> bool:
+    """Tell whether a request announces a multipart form."""
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+@asynccontextmanager
+async def form(request: Request, most: int) -> AsyncIterator[Sequence[FormPart]]:
+    """Give the parts of a request's form, in order.
+
+    Args:
+        request: one that ``is_form``.
+        most: how many bytes all parts may have together.
+
+    Raises:
+        InvalidError: it is no complete form.
+        TooLargeError: a part has more than 16 MiB, or all together more than ``most``.
+        UnavailableError: the disk is full.
+        ClientDisconnect: the client hung up before the end.
+    """
+    _, options = parse_options_header(request.headers["content-type"])
+    if b"boundary" not in options:
+        raise InvalidError("Content-Type", "names no boundary")
+    with TemporaryFile() as spool:
+        reader = _Reader(cast("BinaryIO", spool))
+        try:
+            parser = MultipartParser(options[b"boundary"], reader.callbacks())
+            async for chunk in chunks(request, most + _AROUND_PARTS):
+                parser.write(chunk)
+                if reader.held >= _HANDED_OVER:
+                    await asyncio.to_thread(reader.write)
+        except FormParserError as wrong:
+            raise InvalidError("body", f"is no multipart form: {wrong}") from wrong
+        if not reader.complete:
+            raise InvalidError("body", "ends before its form does")
+        reader.write()
+        yield reader.parts
+
+
+def text(parts: Sequence[FormPart], name: str, most: int) -> str | None:
+    """Return the first text of this name in a form, None where there is none.
+
+    Raises:
+        InvalidError: it is not UTF-8.
+        TooLargeError: it has more than ``most`` bytes.
+    """
+    found = next((part for part in parts if part.filename is None and part.field == name), None)
+    if found is None:
+        return None
+    if found.size > most:
+        raise TooLargeError(f"{name}: {found.size} bytes are more than {most}")
+    try:
+        return found.read().decode()
+    except UnicodeDecodeError as wrong:
+        raise InvalidError(name, f"is not UTF-8 at byte {wrong.start}") from wrong
+
+
+class _Reader:
+    """Take what the parser finds. ``held`` counts the bytes that wait to be written."""
+
+    def __init__(self, spool: BinaryIO) -> None:
+        self.parts: list[FormPart] = []
+        self.complete = False
+        self.held = 0
+        self._spool = spool
+        self._end = 0
+        self._name = b""
+        self._value = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._waiting: list[bytes] = []
+
+    def callbacks(self) -> Any:
+        """Return what the parser calls."""
+        calls: dict[str, Callable[..., None]] = {
+            "on_part_begin": self._headers.clear,
+            "on_header_field": self._on_name,
+            "on_header_value": self._on_value,
+            "on_header_end": self._on_header,
+            "on_headers_finished": self._on_part,
+            "on_part_data": self._on_data,
+            "on_end": self._on_end,
+        }
+        return calls
+
+    def write(self) -> None:
+        """Write what waits."""
+        try:
+            self._spool.write(b"".join(self._waiting))
+            self._spool.flush()
+        except OSError as error:
+            raise UnavailableError(f"uploads cannot be kept now: {error}") from error
+        self._waiting, self.held = [], 0
+
+    def _on_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _on_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header(self) -> None:
+        self._headers[self._name.lower()] = self._value
+        self._name = self._value = b""
+
+    def _on_part(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        if b"name" not in options:
+            raise InvalidError("body", "has a part without a name")
+        if len(self.parts) == _MOST_PARTS:
+            raise InvalidError("body", f"has more than {_MOST_PARTS} parts")
+        name, filename = _text(options[b"name"]), options.get(b"filename")
+        mime = self._headers.get(b"content-type", b"").decode("latin-1") or _NO_MIME
+        if not _MIME.fullmatch(mime):
+            raise InvalidError(name, "has a content type that is not 1 to 255 printable ASCII characters")
+        self.parts.append(
+            FormPart(name, None if filename is None else _base(_text(filename)), mime, self._spool, self._end)
+        )
+
+    def _on_data(self, data: bytes, start: int, end: int) -> None:
+        part = self.parts[-1]
+        part.size += end - start
+        if part.size > MOST_BYTES:
+            raise TooLargeError(f"{part.field}: more than {MOST_BYTES} bytes")
+        self._end += end - start
+        self.held += end - start
+        self._waiting.append(data[start:end])
+
+    def _on_end(self) -> None:
+        self.complete = True
+
+
+class _Slice(io.RawIOBase):
+    """A range of a file's bytes, with a place of its own."""
+
+    def __init__(self, descriptor: int, start: int, size: int) -> None:
+        super().__init__()
+        self._descriptor, self._start, self._size, self._at = descriptor, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        room = memoryview(buffer)[: self._size - self._at]
+        read = os.preadv(self._descriptor, [room], self._start + self._at) if room else 0
+        self._at += read
+        return read
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _base(filename: str) -> str:
+    """Return a name without the directories that some browsers send along."""
+    return filename.replace("\\", "/").rsplit("/", 1)[-1]
