@@ -1,10 +1,13 @@
-# setup, check, test, demo and bench: nothing else is needed.
+# setup, check, test, conformance, demo and bench: nothing else is needed.
 PY := .venv/bin/python
 PACKAGES := libs/contracts libs/runtime libs/llm libs/cli libs/testing \
 	services/gateway services/ingest services/observer services/learner services/search
 PORT ?= 8029
+SDKS := 0.0.8 0.0.9 0.0.10 0.1.3
+COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--no-header --quiet
 
-.PHONY: setup check test demo bench lock clean
+.PHONY: setup check test conformance demo bench lock clean
 
 setup: .venv/.ready
 
@@ -24,6 +27,10 @@ check: setup
 test: setup
 	.venv/bin/pytest
 
+# The published SDKs against all of Craftlog; their environments are made once, in .conformance.
+conformance: setup
+	.venv/bin/pytest tests/conformance
+
 demo: setup
 	.venv/bin/craftlog demo --port $(PORT) $(if $(ONCE),--once)
 
@@ -31,9 +38,10 @@ bench: setup
 	$(PY) -m tests.benchmarks
 
 lock:
-	.venv/bin/uv pip compile requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --prerelease if-necessary-or-explicit --quiet \
+	$(COMPILE) requirements.in --prerelease if-necessary-or-explicit \
 		$(foreach p,$(PACKAGES),--no-emit-package craftlog-$(notdir $(p))) --output-file requirements.lock
+	$(foreach v,$(SDKS),echo acontext==$(v) | $(COMPILE) - --output-file tests/conformance/sdk/acontext-$(v).txt &&) true
+	cd tests/conformance/sdk && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit
 
 clean:
-	rm -rf .venv .craftlog
+	rm -rf .venv .craftlog .conformance

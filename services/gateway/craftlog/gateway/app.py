@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from craftlog.gateway import (
     answers,
+    routes_absent,
     routes_disk,
     routes_health,
     routes_message,
@@ -111,6 +112,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
 def _route(app: FastAPI) -> None:
     for routes in (routes_session, routes_task, routes_message, routes_space, routes_disk):
         app.include_router(routes.router, prefix=PREFIX)
+    app.include_router(routes_absent.router, prefix=PREFIX)
     app.include_router(routes_health.ping_router, prefix=PREFIX)
     app.include_router(routes_health.router)
 

@@ -33,3 +33,9 @@ class TooLargeError(RequestRefusedError):
     """More bytes than the door takes."""
 
     status = 413
+
+
+class NotOfferedError(RequestRefusedError):
+    """Something that the SDKs know and we do not have."""
+
+    status = 501

@@ -15,8 +15,8 @@ ARTIFACT_INFO: Final = "__artifact_info__"
 
 
 def at(time: datetime) -> str:
-    """Return RFC 3339 in UTC."""
-    return time.isoformat().replace("+00:00", "Z")
+    """Return RFC 3339 in UTC, to the millisecond: that is what a read model keeps, so that all answers agree."""
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def session(head: Document) -> Json:
