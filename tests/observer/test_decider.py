@@ -8,25 +8,34 @@ from hypothesis import strategies as st
 
 from craftlog.contracts.events import (
     BoardDeleted,
+    MessageSkipped,
     MessagesLinked,
+    PlanningLinked,
     PreferenceNoted,
     SessionObserved,
+    Spent,
+    TaskDescribed,
     TaskFailed,
     TaskOpened,
     TaskProgressed,
     TaskStarted,
     TaskSucceeded,
+    UserPreferenceNoted,
 )
 from craftlog.observer.commands import (
     BeginObserving,
     Command,
     DeleteBoard,
+    DescribeTask,
     FailTask,
     FinishObserving,
     LinkMessages,
+    LinkPlanning,
     NotePreference,
+    NoteUserPreference,
     OpenTask,
     RecordProgress,
+    SkipMessage,
     StartTask,
     SucceedTask,
 )
@@ -48,6 +57,62 @@ class TestOpenTask:
 
     def test_is_quiet_where_the_task_exists(self):
         board.given(opened).when(OpenTask("t1", "Something else", "rules")).then_nothing_happened()
+
+    def test_opens_a_task_before_another_without_touching_any(self):
+        between = TaskOpened(task_id="t3", order=3, description="Choose a colour", engine="rules", rank="000001i")
+        board.given(opened, other).when(OpenTask("t3", "Choose a colour", "rules", before="t2")).then(between)
+
+    def test_is_refused_before_a_task_nobody_opened(self):
+        board.given(opened).when(OpenTask("t3", "Choose", "rules", before="t9")).then_rejected(Rejected, "no task 't9'")
+
+
+class TestDescribeTask:
+    def test_puts_it_in_other_words(self):
+        board.given(opened).when(DescribeTask("t1", "Collect old news")).then(
+            TaskDescribed(task_id="t1", description="Collect old news")
+        )
+
+    def test_is_quiet_for_the_same_words(self):
+        board.given(opened).when(DescribeTask("t1", "Collect the news")).then_nothing_happened()
+
+    def test_is_refused_for_a_task_nobody_opened(self):
+        board.when(DescribeTask("t1", "Collect")).then_rejected(Rejected, "no task 't1'")
+
+
+class TestNoteUserPreference:
+    def test_notes_it_for_the_session(self):
+        board.when(NoteUserPreference("In French.")).then(UserPreferenceNoted(preference="In French."))
+
+    def test_is_quiet_for_the_same_words(self):
+        noted = UserPreferenceNoted(preference="In French.")
+        board.given(noted).when(NoteUserPreference("In French.")).then_nothing_happened()
+
+
+class TestLinkPlanning:
+    def test_keeps_talk_about_the_plan_apart(self):
+        board.when(LinkPlanning((2, 1))).then(PlanningLinked(positions=(1, 2)))
+
+    def test_is_quiet_where_all_are_kept_apart(self):
+        board.given(PlanningLinked(positions=(1, 2))).when(LinkPlanning((2,))).then_nothing_happened()
+
+    def test_takes_a_message_from_its_task_and_gives_it_back(self):
+        linked, planned = MessagesLinked(task_id="t1", positions=(1, 2)), PlanningLinked(positions=(2,))
+        back = MessagesLinked(task_id="t1", positions=(2,))
+        board.given(opened, linked).when(LinkPlanning((2,))).then(planned)
+        board.given(opened, linked, planned).when(LinkMessages("t1", (2,))).then(back)
+        board.given(opened, linked, planned, back).when(LinkPlanning((2,))).then(planned)
+
+    def test_is_refused_for_a_position_that_cannot_be(self):
+        board.when(LinkPlanning((0,))).then_rejected(Rejected, "count from 1")
+
+
+class TestSkipMessage:
+    def test_goes_on_without_it(self):
+        board.when(SkipMessage(3, "no event")).then(MessageSkipped(position=3, reason="no event"))
+
+    def test_is_quiet_on_repeat_whatever_the_reason(self):
+        skipped = MessageSkipped(position=3, reason="no event")
+        board.given(skipped).when(SkipMessage(3, "another")).then_nothing_happened()
 
 
 class TestStartTask:
@@ -153,6 +218,12 @@ class TestObserving:
             SessionObserved(through_position=4, engine="rules", memory={"current": "t1"})
         )
 
+    def test_says_what_it_took(self):
+        spent = Spent(model="m", prompt="0a", calls=1, prompt_tokens=9, cached_tokens=0, completion_tokens=2)
+        board.when(FinishObserving(4, "m", spent=spent)).then(
+            SessionObserved(through_position=4, engine="m", spent=spent)
+        )
+
     def test_is_quiet_where_it_has_read_that_far(self):
         board.given(observed).when(FinishObserving(4, "rules")).then_nothing_happened()
 
@@ -176,7 +247,11 @@ class TestDeleteBoard:
 tasks = st.sampled_from(["t1", "t2", "t3"])
 words = st.sampled_from(["a", "b"])
 commands = st.one_of(
-    st.builds(OpenTask, tasks, words, st.just("rules")),
+    st.builds(OpenTask, tasks, words, st.just("rules"), st.none() | tasks),
+    st.builds(DescribeTask, tasks, words),
+    st.builds(NoteUserPreference, words),
+    st.builds(LinkPlanning, st.lists(st.integers(-1, 5), max_size=3).map(tuple)),
+    st.builds(SkipMessage, st.integers(1, 3), words),
     st.builds(StartTask, tasks),
     st.builds(RecordProgress, tasks, words),
     st.builds(NotePreference, tasks, words),
@@ -208,6 +283,8 @@ class TestAnyCommands:
                 state = reduce(evolve, decide(state, command), state)
             except Rejected:
                 continue
-        linked = [position for task in state.tasks.values() for position in task.positions]
+        linked = [position for task in state.tasks.values() for position in task.positions] + [*state.planning]
         assert len(linked) == len(set(linked))
-        assert [task.order for task in state.tasks.values()] == list(range(1, len(state.tasks) + 1))
+        assert sorted(task.order for task in state.tasks.values()) == list(range(1, len(state.tasks) + 1))
+        ranks = [task.rank for task in state.tasks.values()]
+        assert ranks == sorted(set(ranks))

@@ -10,14 +10,18 @@ from hypothesis import strategies as st
 
 from craftlog.contracts.events import (
     BoardDeleted,
+    MessageSkipped,
     MessagesLinked,
+    PlanningLinked,
     PreferenceNoted,
     SessionObserved,
+    TaskDescribed,
     TaskFailed,
     TaskOpened,
     TaskProgressed,
     TaskStarted,
     TaskSucceeded,
+    UserPreferenceNoted,
 )
 from craftlog.observer.decider import INITIAL, State, evolve
 from craftlog.observer.projection import project, snapshot
@@ -34,6 +38,12 @@ EVENTS = (
     TaskStarted(task_id="t2"),
     MessagesLinked(task_id="t2", positions=(3, 4)),
     TaskFailed(task_id="t2", reason="The disk was full."),
+    TaskOpened(task_id="t0", order=3, description="Ask", engine="rules", rank="000000i"),
+    TaskDescribed(task_id="t0", description="Ask for the colours"),
+    UserPreferenceNoted(preference="In French."),
+    PlanningLinked(positions=(2, 5, 6)),
+    MessagesLinked(task_id="t0", positions=(6,)),
+    MessageSkipped(position=7, reason="it is no event"),
     SessionObserved(through_position=4, engine="rules", memory={"current": "t2"}),
 )
 
@@ -49,15 +59,33 @@ class TestProject:
             "through_position": 4,
             "memory": {"current": "t2"},
             "deleted": False,
+            "preferences": ["In French."],
+            "planning": [2, 5],
+            "skipped": [{"position": 7, "reason": "it is no event"}],
             "tasks": [
+                {
+                    "id": "t0",
+                    "order": 3,
+                    "rank": "000000i",
+                    "status": "pending",
+                    "description": "Ask for the colours",
+                    "progresses": [],
+                    "preferences": [],
+                    "positions": [6],
+                    "reason": None,
+                    "engine": "rules",
+                    "created_at": at(11),
+                    "updated_at": at(15),
+                },
                 {
                     "id": "t1",
                     "order": 1,
+                    "rank": "000001",
                     "status": "success",
                     "description": "Collect the news",
                     "progresses": ["I searched."],
                     "preferences": ["Report first."],
-                    "positions": [1, 2],
+                    "positions": [1],
                     "reason": None,
                     "engine": "rules",
                     "created_at": at(1),
@@ -66,6 +94,7 @@ class TestProject:
                 {
                     "id": "t2",
                     "order": 2,
+                    "rank": "000002",
                     "status": "failed",
                     "description": "Write the page",
                     "progresses": [],
@@ -80,7 +109,7 @@ class TestProject:
         }
 
     def test_forgets_the_reason_when_work_begins_again(self):
-        [_, task] = project(None, history(BOARD, *EVENTS, TaskStarted(task_id="t2"))).head["tasks"]
+        [_, _, task] = project(None, history(BOARD, *EVENTS, TaskStarted(task_id="t2"))).head["tasks"]
         assert (task["status"], task["reason"]) == ("running", None)
 
     def test_leaves_nothing_of_a_deleted_board(self):
@@ -88,7 +117,7 @@ class TestProject:
         assert project(None, history(BOARD, BoardDeleted())).head == {"deleted": True}
 
     def test_takes_an_unknown_event_for_nothing(self):
-        assert project(None, history(BOARD, None, *EVENTS)).head["tasks"][0]["progresses"] == ["I searched."]
+        assert project(None, history(BOARD, None, *EVENTS)).head["tasks"][1]["progresses"] == ["I searched."]
 
     @pytest.mark.parametrize("stray", [TaskStarted(task_id="t9"), MessagesLinked(task_id="t9", positions=(1,))])
     def test_cannot_fold_a_fact_about_a_task_nobody_opened(self, stray):

@@ -119,13 +119,25 @@ class SpaceCreated(Event):
 
 
 class TaskOpened(Event):
-    """A task was found. ``order`` counts 1, 2, 3 …; ``engine`` says who found it."""
+    """A task was found. ``order`` counts 1, 2, 3 … as they are found; ``engine`` says who found it.
+
+    Tasks stand in the order of their ``rank``, compared as text. Without one it is ``order`` in six digits.
+    """
 
     KIND = Kind.BOARD
     task_id: str
     order: int
     description: str
     engine: str
+    rank: str | None = None
+
+
+class TaskDescribed(Event):
+    """What a task is about was put in other words."""
+
+    KIND = Kind.BOARD
+    task_id: str
+    description: str
 
 
 class TaskStarted(Event):
@@ -151,12 +163,34 @@ class PreferenceNoted(Event):
     preference: str
 
 
+class UserPreferenceNoted(Event):
+    """The user said how things are to be done in the whole session."""
+
+    KIND = Kind.BOARD
+    preference: str
+
+
 class MessagesLinked(Event):
     """These messages belong to a task. A message belongs to one task: the last link counts."""
 
     KIND = Kind.BOARD
     task_id: str
     positions: tuple[int, ...]
+
+
+class PlanningLinked(Event):
+    """These messages are talk about what to do, and belong to no task unless they are linked to one later."""
+
+    KIND = Kind.BOARD
+    positions: tuple[int, ...]
+
+
+class MessageSkipped(Event):
+    """The message at this position cannot be read; the board goes on without it."""
+
+    KIND = Kind.BOARD
+    position: int
+    reason: str
 
 
 class TaskSucceeded(Event):
@@ -174,16 +208,33 @@ class TaskFailed(Event):
     reason: str
 
 
+class Spent(Shape):
+    """What an observation or a lesson took of a model: tokens (``cached_tokens`` of the prompt's cost less) and money.
+
+    ``prompt`` is the hash of the prompt's fixed part, ``cost`` in the currency of the configured prices, 0 without.
+    """
+
+    model: str
+    prompt: str
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: float = 0.0
+
+
 class SessionObserved(Event):
     """The board has read every message up to and including this position.
 
-    ``memory`` is what the engine wants to know again at the next observation (its own shape; empty for most).
+    ``memory`` is what the engine wants to know again at the next observation (its own shape; empty for most);
+    ``spent`` is what a model took for it, if one was asked.
     """
 
     KIND = Kind.BOARD
     through_position: int
     engine: str
     memory: dict[str, Any] = Field(default_factory=dict)
+    spent: Spent | None = None
 
 
 class BoardDeleted(Event):
@@ -267,10 +318,14 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     DiskDeleted,
     SpaceCreated,
     TaskOpened,
+    TaskDescribed,
     TaskStarted,
     TaskProgressed,
     PreferenceNoted,
+    UserPreferenceNoted,
     MessagesLinked,
+    PlanningLinked,
+    MessageSkipped,
     TaskSucceeded,
     TaskFailed,
     SessionObserved,

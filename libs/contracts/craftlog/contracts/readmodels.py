@@ -31,8 +31,9 @@ LESSONS: Final = "lessons"
 # disks      {created_at, updated_at, deleted}
 # artifacts  _id "<disk>:<path><filename>" {project, disk_id, path, filename, asset, meta, created_at, updated_at}
 # spaces     {configs, created_at, updated_at}
-# boards     {through_position, memory, deleted, tasks: [{id, order, status, description, progresses, preferences,
-#             positions, reason, engine, created_at, updated_at}]}     one document: a reader sees one decision or none
+# boards     {through_position, memory, deleted, preferences, planning: [position], skipped: [{position, reason}],
+#             tasks: [{id, order, rank, status, description, progresses, preferences, positions, reason, engine,
+#             created_at, updated_at}]}                  one document: a reader sees one decision or none; tasks by rank
 # trees      {pages: [{id, title, blocks, next_sort, filed: {session id: count}}], next_sort, forgotten: [session id],
 #             created_at, updated_at}                    ``blocks`` counts those on the page, ``next_sort`` is the free
 #                                                        place at the end; ``forgotten`` sessions teach nothing more

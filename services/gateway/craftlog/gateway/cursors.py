@@ -39,6 +39,16 @@ def after_number(cursor: str | None) -> int | None:
     raise InvalidError(_FIELD, "is none of ours")
 
 
+def after_text(cursor: str | None) -> str | None:
+    """Return the text that a page ended with, or raise InvalidError."""
+    if cursor is None:
+        return None
+    match _decoded(cursor):
+        case [str(text)]:
+            return text
+    raise InvalidError(_FIELD, "is none of ours")
+
+
 def after_time(cursor: str | None) -> tuple[datetime, str] | None:
     """Return the time and the id that a page ended with, or raise InvalidError."""
     if cursor is None:

@@ -10,7 +10,7 @@ from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.answers import answer
-from craftlog.gateway.cursors import after_number, listed
+from craftlog.gateway.cursors import after_text, listed
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Seen
 from craftlog.gateway.parameters import Id, Project, Wanted, Wired
@@ -38,7 +38,9 @@ async def _progress(gateway: Gateway, project: str, session_id: str) -> _Progres
     if space_id := session.head["space_id"]:
         tree = await gateway.heads.seen_or_none(Address(Kind.TREE, project, space_id))
         lessons = await gateway.reads.lessons(space_id, session_id)
-    tasks = sorted(board.head["tasks"], key=lambda task: int(task["order"])) if board else []
+    found = enumerate(board.head["tasks"] if board else (), start=1)
+    # A document from before there were ranks has its tasks in the order in which they were found.
+    tasks = [{"rank": f"{order:06d}", **task, "order": order} for order, task in found]
     stalled = [seen.stalled for seen in (session, board, tree) if seen and seen.stalled is not None]
     return _Progress(session_id, tasks, lessons, space_id is not None, stalled[0] if stalled else None)
 
@@ -46,12 +48,12 @@ async def _progress(gateway: Gateway, project: str, session_id: str) -> _Progres
 @router.get("/task")
 async def tasks(gateway: Wired, project: Project, session_id: Id, page: Wanted) -> Response:
     """List the tasks in their order."""
-    progress, after = await _progress(gateway, project, session_id), after_number(page.cursor)
+    progress, after = await _progress(gateway, project, session_id), after_text(page.cursor)
     if page.time_desc:
-        left = [task for task in reversed(progress.tasks) if after is None or task["order"] < after]
+        left = [task for task in reversed(progress.tasks) if after is None or task["rank"] < after]
     else:
-        left = [task for task in progress.tasks if after is None or task["order"] > after]
-    found, more = listed(left, page.limit, lambda task: (task["order"],))
+        left = [task for task in progress.tasks if after is None or task["rank"] > after]
+    found, more = listed(left, page.limit, lambda task: (task["rank"],))
     items = [wire.task(project, session_id, task, digested=task["id"] in progress.lessons) for task in found]
     return answer({"items": items, **more}, stalled=progress.stalled)
 

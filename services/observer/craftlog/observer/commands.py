@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from craftlog.contracts.events import Spent
+
 
 @dataclass(frozen=True, slots=True)
 class BeginObserving:
@@ -14,11 +16,20 @@ class BeginObserving:
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """Add a task at the end of the board, pending."""
+    """Add a task, pending: before the task ``before``, or at the end of the board."""
 
     task_id: str
     description: str
     engine: str
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeTask:
+    """Put in other words what a task is about."""
+
+    task_id: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,28 @@ class NotePreference:
 
     task_id: str
     preference: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteUserPreference:
+    """Add how the user wants things done in the whole session."""
+
+    preference: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlanning:
+    """Count these messages as talk about what to do, and to no task."""
+
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SkipMessage:
+    """Go on without a message that cannot be read."""
+
+    position: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +107,7 @@ class FinishObserving:
     through: int
     engine: str
     memory: Mapping[str, Any] = field(default_factory=dict)
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +118,14 @@ class DeleteBoard:
 Command = (
     BeginObserving
     | OpenTask
+    | DescribeTask
     | StartTask
     | RecordProgress
     | NotePreference
+    | NoteUserPreference
     | LinkMessages
+    | LinkPlanning
+    | SkipMessage
     | SucceedTask
     | FailTask
     | FinishObserving

@@ -1,39 +1,29 @@
-"""Pure: what may happen to the tasks of one session, and what each fact makes of its board."""
+"""Pure: what may happen to the board of one session, and what each fact makes of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from craftlog.contracts.events import (
     BoardDeleted,
     Event,
+    MessageSkipped,
     MessagesLinked,
-    PreferenceNoted,
+    PlanningLinked,
     SessionObserved,
-    TaskFailed,
-    TaskOpened,
-    TaskProgressed,
-    TaskStarted,
-    TaskStatus,
-    TaskSucceeded,
+    UserPreferenceNoted,
 )
+from craftlog.observer import tasks
 from craftlog.observer.commands import (
     BeginObserving,
     Command,
     DeleteBoard,
-    FailTask,
     FinishObserving,
-    LinkMessages,
-    NotePreference,
-    OpenTask,
-    RecordProgress,
-    StartTask,
-    SucceedTask,
+    LinkPlanning,
+    NoteUserPreference,
+    SkipMessage,
 )
-
-
-class Rejected(ValueError):  # noqa: N818 - a refusal is an answer, and reads as one
-    """The board refuses a command; the text says why, for people and models."""
+from craftlog.observer.tasks import Rejected, Task, Tasks
 
 
 class OutrunError(Rejected):
@@ -45,23 +35,17 @@ class GoneError(Rejected):
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One task of a board. ``positions`` are those of its messages, ascending."""
-
-    id: str
-    order: int
-    description: str
-    status: TaskStatus = "pending"
-    notes: tuple[str, ...] = ()
-    preferences: tuple[str, ...] = ()
-    positions: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class State:
-    """A board: its tasks by id in their order, how far it has read, and what its engine wants to know again."""
+    """A board: its tasks by id in their order, how far it has read, and what its engine wants to know again.
 
-    tasks: Mapping[str, Task] = field(default_factory=dict)
+    ``preferences`` are the user's for the whole session. ``planning`` are the positions of talk about what to do,
+    ``skipped`` those of messages that cannot be read.
+    """
+
+    tasks: Tasks = field(default_factory=dict)
+    preferences: tuple[str, ...] = ()
+    planning: frozenset[int] = frozenset()
+    skipped: frozenset[int] = frozenset()
     through_position: int = 0
     memory: Mapping[str, Any] = field(default_factory=dict)
     deleted: bool = False
@@ -83,140 +67,58 @@ def decide(state: State, command: Command) -> list[Event]:
     if state.deleted:
         raise GoneError("The board was deleted with its session. Nothing can be added.")
     match command:
-        case BeginObserving(after):
-            return _begin(state, after)
-        case FinishObserving():
-            return _finish(state, command)
-        case OpenTask():
-            return _open(state, command)
-        case StartTask() | SucceedTask() | FailTask():
-            return _move(_task(state, command.task_id), command)
+        case BeginObserving() | FinishObserving():
+            return _observe(state, command)
+        case NoteUserPreference() | LinkPlanning() | SkipMessage():
+            return _note(state, command)
         case _:
-            return _add(_task(state, command.task_id), command)
+            return tasks.decide(state.tasks, command)
 
 
 def evolve(state: State, event: Event) -> State:
     """Return the board after a fact. Facts about tasks that it has never seen change nothing."""
     match event:
         case BoardDeleted():
-            return State(deleted=True)
+            state = State(deleted=True)
         case SessionObserved(through_position=through, memory=memory):
-            return replace(state, through_position=through, memory=memory)
+            state = replace(state, through_position=through, memory=memory)
+        case UserPreferenceNoted(preference=preference):
+            state = replace(state, preferences=(*state.preferences, preference))
+        case PlanningLinked(positions=positions):
+            moved = frozenset(positions)
+            state = replace(state, tasks=tasks.without(state.tasks, moved), planning=state.planning | moved)
+        case MessageSkipped(position=position):
+            state = replace(state, skipped=state.skipped | {position})
         case _:
-            return replace(state, tasks=_evolved(state.tasks, event))
+            linked = event.positions if isinstance(event, MessagesLinked) else ()
+            state = replace(state, tasks=tasks.evolve(state.tasks, event), planning=state.planning.difference(linked))
+    return state
 
 
-def _begin(state: State, after: int) -> list[Event]:
-    if state.through_position != after:
-        raise OutrunError(f"The board has read through {state.through_position}, not {after}. Read on from there.")
-    return []
-
-
-def _finish(state: State, command: FinishObserving) -> list[Event]:
-    if command.through < state.through_position:
-        raise Rejected(f"The board has already read through {state.through_position}. It never goes back.")
-    if command.through == state.through_position:
+def _observe(state: State, command: BeginObserving | FinishObserving) -> list[Event]:
+    through = state.through_position
+    if isinstance(command, BeginObserving):
+        if through != command.after:
+            raise OutrunError(f"The board has read through {through}, not {command.after}. Read on from there.")
         return []
-    return [SessionObserved(through_position=command.through, engine=command.engine, memory=dict(command.memory))]
-
-
-def _open(state: State, command: OpenTask) -> list[Event]:
-    if command.task_id in state.tasks:
+    if command.through < through:
+        raise Rejected(f"The board has already read through {through}. It never goes back.")
+    if command.through == through:
         return []
-    order, description = len(state.tasks) + 1, command.description
-    return [TaskOpened(task_id=command.task_id, order=order, description=description, engine=command.engine)]
+    how: dict[str, Any] = {"engine": command.engine, "memory": dict(command.memory), "spent": command.spent}
+    return [SessionObserved(through_position=command.through, **how)]
 
 
-def _task(state: State, task_id: str) -> Task:
-    if task_id not in state.tasks:
-        raise Rejected(f"There is no task {task_id!r} on this board. Open it first.")
-    return state.tasks[task_id]
-
-
-def _move(task: Task, command: StartTask | SucceedTask | FailTask) -> list[Event]:
-    """Decide what moves a task from one status to another."""
+def _note(state: State, command: NoteUserPreference | LinkPlanning | SkipMessage) -> list[Event]:
     match command:
-        case StartTask():
-            return [] if task.status == "running" else [TaskStarted(task_id=task.id)]
-        case SucceedTask():
-            _must_be(task, "running", "success")
-            return [] if task.status == "success" else [TaskSucceeded(task_id=task.id)]
-        case FailTask(reason=reason):
-            _must_be(task, "pending", "running", "failed")
-            return [] if task.status == "failed" else [TaskFailed(task_id=task.id, reason=reason)]
-        case _:
-            assert_never(command)
+        case NoteUserPreference(preference):
+            return [] if preference in state.preferences else [UserPreferenceNoted(preference=preference)]
+        case SkipMessage(position, reason):
+            return [] if position in state.skipped else [MessageSkipped(position=position, reason=reason)]
+        case LinkPlanning(positions):
+            tasks.must_exist(positions)
+            new = tuple(sorted(set(positions) - state.planning))
+            return [PlanningLinked(positions=new)] if new else []
 
 
-def _add(task: Task, command: RecordProgress | NotePreference | LinkMessages) -> list[Event]:
-    """Decide what adds to a task."""
-    match command:
-        case RecordProgress(note=note):
-            if note in task.notes:
-                return []
-            _must_be(task, "running")
-            return [TaskProgressed(task_id=task.id, note=note)]
-        case NotePreference(preference=preference):
-            return [] if preference in task.preferences else [PreferenceNoted(task_id=task.id, preference=preference)]
-        case LinkMessages(positions=positions):
-            return _link(task, positions)
-        case _:
-            assert_never(command)
-
-
-def _must_be(task: Task, *statuses: TaskStatus) -> None:
-    if task.status not in statuses:
-        raise Rejected(f"Task {task.id!r} is {task.status}. Start it first.")
-
-
-def _link(task: Task, positions: tuple[int, ...]) -> list[Event]:
-    if wrong := [position for position in positions if position < 1]:
-        raise Rejected(f"There is no message at position {wrong[0]}. Positions count from 1.")
-    linked = _within(task, positions)
-    new = tuple(sorted(position for position in set(positions) if position not in linked))
-    return [MessagesLinked(task_id=task.id, positions=new)] if new else []
-
-
-def _evolved(tasks: Mapping[str, Task], event: Event) -> Mapping[str, Task]:
-    match event:
-        case TaskOpened(task_id=task_id, order=order, description=description):
-            return {**tasks, task_id: Task(task_id, order, description)}
-        case MessagesLinked(task_id=task_id, positions=positions) if task_id in tasks:
-            return _linked(tasks, task_id, set(positions))
-        case TaskStarted() | TaskProgressed() | PreferenceNoted() | TaskSucceeded() | TaskFailed():
-            task_id = event.task_id
-            return {**tasks, task_id: _after(tasks[task_id], event)} if task_id in tasks else tasks
-        case _:
-            return tasks
-
-
-def _linked(tasks: Mapping[str, Task], task_id: str, moved: set[int]) -> dict[str, Task]:
-    after = dict(tasks)
-    for task in tasks.values():
-        if task.id != task_id and not moved.isdisjoint(_within(task, moved)):
-            after[task.id] = replace(task, positions=tuple(at for at in task.positions if at not in moved))
-    own = tasks[task_id]
-    new = sorted(moved.difference(_within(own, moved)))
-    after[task_id] = replace(own, positions=tuple(sorted((*own.positions, *new))))
-    return after
-
-
-def _within(task: Task, positions: Collection[int]) -> Collection[int]:
-    """Return a task's positions, or none where all of these come later: a long session is linked in linear time."""
-    return set(task.positions) if task.positions and positions and min(positions) <= task.positions[-1] else ()
-
-
-def _after(task: Task, event: TaskStarted | TaskProgressed | PreferenceNoted | TaskSucceeded | TaskFailed) -> Task:
-    match event:
-        case TaskStarted():
-            return replace(task, status="running")
-        case TaskProgressed(note=note):
-            return replace(task, notes=(*task.notes, note))
-        case PreferenceNoted(preference=preference):
-            return replace(task, preferences=(*task.preferences, preference))
-        case TaskSucceeded():
-            return replace(task, status="success")
-        case TaskFailed():
-            return replace(task, status="failed")
-        case _:
-            assert_never(event)
+__all__ = ["INITIAL", "GoneError", "OutrunError", "Rejected", "State", "Task", "decide", "evolve"]

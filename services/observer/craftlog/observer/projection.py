@@ -1,22 +1,37 @@
 """Pure: a board's facts folded into the one document that readers see, and back into a decider's state."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import (
     BoardDeleted,
+    MessageSkipped,
     MessagesLinked,
+    PlanningLinked,
     PreferenceNoted,
     SessionObserved,
+    TaskDescribed,
     TaskFailed,
     TaskOpened,
     TaskProgressed,
     TaskStarted,
     TaskSucceeded,
+    UserPreferenceNoted,
 )
 from craftlog.contracts.readmodels import Changes, Document
 from craftlog.observer.decider import State, Task
+from craftlog.observer.ranks import rank_of
+
+_EMPTY: Final[Mapping[str, Any]] = {
+    "through_position": 0,
+    "memory": {},
+    "deleted": False,
+    "preferences": [],
+    "planning": [],
+    "skipped": [],
+    "tasks": [],
+}
 
 
 def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
@@ -25,9 +40,9 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
     Raises:
         ValueError: an event is about a task that was never opened.
     """
-    board: Document = {"through_position": 0, "memory": {}, "deleted": False, "tasks": [], **(head or {})}
     # Only what changes is copied: the head stays as the caller has it.
-    tasks: dict[str, Document] = {task["id"]: _copied(task) for task in board.get("tasks", [])}
+    board: Document = {**_EMPTY, **_copied(dict(head or {}))}
+    tasks: dict[str, Document] = {task["id"]: _copied(task) for task in board["tasks"]}
     for recorded in events:
         match recorded.event:
             case BoardDeleted():
@@ -36,15 +51,30 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
                 board |= {"through_position": through, "memory": memory}
             case TaskOpened() as opened:
                 tasks[opened.task_id] = _opened(opened, recorded)
-            case TaskStarted() | TaskProgressed() | PreferenceNoted() | TaskSucceeded() | TaskFailed() as about:
+            case UserPreferenceNoted(preference=preference):
+                board["preferences"] = [*board["preferences"], preference]
+            case MessageSkipped(position=position, reason=reason):
+                board["skipped"] = [*board["skipped"], {"position": position, "reason": reason}]
+            case PlanningLinked(positions=positions):
+                _unlink(tasks, set(positions))
+                board["planning"] = sorted({*board["planning"], *positions})
+            case (
+                TaskDescribed()
+                | TaskStarted()
+                | TaskProgressed()
+                | PreferenceNoted()
+                | TaskSucceeded()
+                | TaskFailed() as about
+            ):
                 _fold(_task(tasks, about.task_id), about)
                 tasks[about.task_id]["updated_at"] = recorded.time
             case MessagesLinked(task_id=task_id, positions=positions):
                 _link(tasks, _task(tasks, task_id), set(positions))
+                board["planning"] = [position for position in board["planning"] if position not in positions]
                 tasks[task_id]["updated_at"] = recorded.time
             case _:
                 pass  # a type that this reader does not know changes nothing
-    return Changes(head={**board, "tasks": list(tasks.values())})
+    return Changes(head={**board, "tasks": sorted(tasks.values(), key=_rank)})
 
 
 def snapshot(document: Mapping[str, Any]) -> State:
@@ -53,6 +83,9 @@ def snapshot(document: Mapping[str, Any]) -> State:
         return State(deleted=True)
     return State(
         tasks={task["id"]: _remembered(task) for task in document["tasks"]},
+        preferences=tuple(document.get("preferences", ())),
+        planning=frozenset(document.get("planning", ())),
+        skipped=frozenset(one["position"] for one in document.get("skipped", ())),
         through_position=document["through_position"],
         memory=document["memory"],
     )
@@ -63,6 +96,7 @@ def _remembered(task: Mapping[str, Any]) -> Task:
         id=task["id"],
         order=task["order"],
         description=task["description"],
+        rank=_rank(task),
         status=task["status"],
         notes=tuple(task["progresses"]),
         preferences=tuple(task["preferences"]),
@@ -78,6 +112,7 @@ def _opened(opened: TaskOpened, recorded: Recorded) -> Document:
     return {
         "id": opened.task_id,
         "order": opened.order,
+        "rank": opened.rank or rank_of(opened.order),
         "status": "pending",
         "description": opened.description,
         "progresses": [],
@@ -96,8 +131,17 @@ def _task(tasks: Mapping[str, Document], task_id: str) -> Document:
     return tasks[task_id]
 
 
-def _fold(task: Document, event: TaskStarted | TaskProgressed | PreferenceNoted | TaskSucceeded | TaskFailed) -> None:
+def _rank(task: Mapping[str, Any]) -> str:
+    return str(task.get("rank") or rank_of(task["order"]))
+
+
+_About = TaskDescribed | TaskStarted | TaskProgressed | PreferenceNoted | TaskSucceeded | TaskFailed
+
+
+def _fold(task: Document, event: _About) -> None:
     match event:
+        case TaskDescribed(description=description):
+            task["description"] = description
         case TaskStarted():
             task |= {"status": "running", "reason": None}
         case TaskProgressed(note=note):
@@ -111,8 +155,12 @@ def _fold(task: Document, event: TaskStarted | TaskProgressed | PreferenceNoted 
 
 
 def _link(tasks: Mapping[str, Document], owner: Document, positions: set[int]) -> None:
+    own = positions.union(owner["positions"])
+    _unlink(tasks, positions)
+    owner["positions"] = sorted(own)
+
+
+def _unlink(tasks: Mapping[str, Document], positions: set[int]) -> None:
     for task in tasks.values():
-        if task is owner:
-            task["positions"] = sorted(positions.union(task["positions"]))
-        elif not positions.isdisjoint(task["positions"]):
+        if not positions.isdisjoint(task["positions"]):
             task["positions"] = [position for position in task["positions"] if position not in positions]
