@@ -110,7 +110,7 @@ CASES: list[tuple[str, Send, int, str]] = [
      "cursor: is none of ours"),
     ("cursor before time", raw("GET", f"/session?cursor={cursor('0001-01-01T00:00:00+23:59', 'x')}"), 400, "cursor: "),
     ("unknown read format", raw("GET", "/session/SESSION/messages?format=yaml"), 400, "format: "),
-    ("edit strategies", raw("GET", "/session/SESSION/messages?edit_strategies=[1]"), 400, "edit_strategies: "),
+    ("edit strategies", raw("GET", "/session/SESSION/messages?edit_strategies=[1]"), 400, "edit_strategies[0]: "),
     ("configs that are no object", raw("POST", "/session", b'{"configs": []}'), 400, "configs: must be an object"),
     ("flag of another type", raw("POST", "/session", b'{"disable_task_tracking": 1}'), 400, "disable_task_tracking: "),
     ("space that is no id", raw("POST", "/session", b'{"space_id": "x"}'), 400, "space_id: must be a UUID"),

@@ -50,8 +50,7 @@ class TestIdempotencyKey:
         api.append(session, "zero")
         first = api.append(session, "hello", **key)
         for gateway in (api, beside, beside, api):
-            again = gateway.append(session, "hello", **key)
-            assert {**again, "created_at": 0, "updated_at": 0} == {**first, "created_at": 0, "updated_at": 0}
+            assert gateway.append(session, "hello", **key) == first
             gateway.append(session, "something else", expect=409, **key)
         assert [message["id"] for message in beside.messages(session)][1:] == [first["id"]]
 

@@ -3,7 +3,7 @@
 import asyncio
 import io
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import md5, sha256
@@ -119,6 +119,16 @@ class Objects:
             lambda: self._public.presigned_get_object(
                 bucket_name=self.bucket, object_name=key, expires=expires, response_headers=headers
             )
+        )
+
+    async def sign_all(self, keys: Iterable[str], expires: timedelta) -> dict[str, str]:
+        """Return such a URL for each of several objects."""
+        wanted = list(keys)
+        return await self._reach(
+            lambda: {
+                key: self._public.presigned_get_object(bucket_name=self.bucket, object_name=key, expires=expires)
+                for key in wanted
+            }
         )
 
     async def delete(self, key: str) -> None:

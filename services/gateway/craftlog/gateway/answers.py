@@ -38,7 +38,13 @@ logger = structlog.get_logger()
 def answer(data: Any = _NOTHING, *, status: int = 200, msg: str = "", stalled: int | None = None) -> Response:
     """Return a success. ``stalled`` is the version at which a read model that was used stands still."""
     content = {"code": 0, "msg": msg} if data is _NOTHING else {"code": 0, "data": data, "msg": msg}
-    return respond(content, status, None if stalled is None else {"Craftlog-Stalled": str(stalled)})
+    return respond(content, status, _stalled(stalled))
+
+
+def answer_with(items: bytes, rest: Mapping[str, Any], *, stalled: int | None = None) -> Response:
+    """Return a success whose data has ``items``, which are JSON already, and the rest."""
+    content = b'{"code":0,"data":{"items":' + items + b"," + to_json(rest)[1:] + b',"msg":""}'
+    return Response(content, 200, _stalled(stalled), media_type=_MEDIA_TYPE)
 
 
 def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -75,6 +81,10 @@ def answer_to(error: Exception) -> Response:
             logger.error("failed", exc_info=error)
             status, reason = HTTPStatus.INTERNAL_SERVER_ERROR, "something broke here; our log says what"
     return refusal(status, reason, headers)
+
+
+def _stalled(version: int | None) -> dict[str, str] | None:
+    return None if version is None else {"Craftlog-Stalled": str(version)}
 
 
 def register(app: Starlette) -> None:

@@ -15,6 +15,7 @@ class InvalidError(RequestRefusedError):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
+        self.reason = reason
 
 
 class UnauthorizedError(RequestRefusedError):

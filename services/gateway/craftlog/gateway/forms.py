@@ -39,8 +39,8 @@ class FormPart:
     size: int = 0
 
     def open(self) -> BinaryIO:
-        """Return its bytes as a file, which need not be closed."""
-        return cast("BinaryIO", _Slice(self.spool.fileno(), self.start, self.size))
+        """Return its bytes as a file, which stays readable when the form is closed, and ends with its last reader."""
+        return cast("BinaryIO", _Slice(os.dup(self.spool.fileno()), self.start, self.size))
 
     def read(self) -> bytes:
         """Return its bytes."""
@@ -177,7 +177,7 @@ class _Reader:
 
 
 class _Slice(io.RawIOBase):
-    """A range of a file's bytes, with a place of its own."""
+    """A range of a file's bytes, with a place and a descriptor of its own."""
 
     def __init__(self, descriptor: int, start: int, size: int) -> None:
         super().__init__()
@@ -198,6 +198,11 @@ class _Slice(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 def _text(raw: bytes) -> str:

@@ -11,6 +11,8 @@ from pydantic_core import from_json
 from craftlog.gateway.errors import InvalidError
 
 MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_BYTES_OF_FILES: Final = 64 * 1024 * 1024
+MOST_IN_BATCH: Final = 500
 DEEPEST: Final = 64
 _SMALLEST_INTEGER: Final = -(2**63)
 _LARGEST_INTEGER: Final = 2**63 - 1

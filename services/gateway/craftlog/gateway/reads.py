@@ -8,10 +8,11 @@ from typing import Any, Final
 from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import ARTIFACTS, BLOCKS, LESSONS, MESSAGES, Document
 from craftlog.gateway.cursors import Page, after_time
-from craftlog.gateway.wire import PARTS
+from craftlog.runtime.claims import PARTS
 from craftlog.runtime.mongo import Database, reach
 from craftlog.runtime.objects import Objects
 
+_FETCHED_AT_ONCE: Final = 8
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,12 +56,13 @@ class Reads:
         Raises:
             ObjectMissingError: the session is being erased.
         """
-        return list(await asyncio.gather(*map(self._parts, stored)))
-
-    async def _parts(self, stored: Document) -> tuple[Part, ...]:
-        if reference := stored.get("parts_ref"):
-            return PARTS.validate_json(await self._objects.get(reference["key"]))
-        return PARTS.validate_python(stored["parts"])
+        large = [one["parts_ref"]["key"] for one in stored if one.get("parts_ref")]
+        fetched: list[tuple[Part, ...]] = []
+        for start in range(0, len(large), _FETCHED_AT_ONCE):
+            some = large[start : start + _FETCHED_AT_ONCE]
+            fetched += [PARTS.validate_json(data) for data in await asyncio.gather(*map(self._objects.get, some))]
+        of_large = iter(fetched)
+        return [next(of_large) if one.get("parts_ref") else PARTS.validate_python(one["parts"]) for one in stored]
 
     async def artifact(self, disk_id: str, path: str, filename: str) -> Document | None:
         """Return the file at a place."""

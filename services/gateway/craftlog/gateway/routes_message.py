@@ -1,41 +1,69 @@
-"""Messages: in and out in the client's dialect, in order, each at its position for ever."""
+"""Messages: in and out in any format, in order, each at its position for ever."""
 
 import re
-from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from craftlog.contracts.messages import Part
-from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway import wire
-from craftlog.gateway.answers import answer, answer_to
-from craftlog.gateway.appending import append, keyed
+from craftlog.gateway.answers import answer, answer_to, answer_with
 from craftlog.gateway.auth import Keys
-from craftlog.gateway.bodies import idempotency_key, raw_body
-from craftlog.gateway.cursors import after_number, encode
+from craftlog.gateway.counting import total_tokens
 from craftlog.gateway.dialects import DIALECTS
-from craftlog.gateway.dialects.canonical import Canonical
-from craftlog.gateway.errors import InvalidError, MissingError
-from craftlog.gateway.fields import Json, an_id, an_object
+from craftlog.gateway.editing import strategies
 from craftlog.gateway.handlers import Gateway
-from craftlog.gateway.limits import parse
-from craftlog.gateway.parameters import Id, Off, Project, Text, Wired, or_default
-from craftlog.runtime.objects import ObjectMissingError
+from craftlog.gateway.limits import MOST_IN_BATCH
+from craftlog.gateway.parameters import Id, Off, On, OtherId, Project, Text, Wired, or_default
+from craftlog.gateway.reading import Wish, page
+from craftlog.gateway.receiving import receive_many, receive_one
 
-router = APIRouter(prefix="/session/{session_id}/messages", tags=["session"])
+router = APIRouter(prefix="/session/{session_id}", tags=["session"])
 
-Format = Annotated[Literal["openai", "acontext"], or_default("openai"), Query()]
+Format = Annotated[Literal["openai", "anthropic", "gemini", "acontext"], or_default("openai"), Query()]
 Count = Annotated[int, or_default(0), Query(ge=0, le=200)]
 _PATH: Final = re.compile(r"/api/v1/session/([^/]+)/messages")
-_NO_STRATEGIES: Final = (None, "null", "[]")
+
+_FORMAT: Final = {"type": "string", "enum": ["", *DIALECTS], "default": "openai"}
+_ONE: Final = {
+    "type": "object",
+    "required": ["blob"],
+    "properties": {
+        "format": _FORMAT,
+        "blob": {"type": "object", "description": "A message in that format"},
+        "meta": {
+            "type": "object",
+            "nullable": True,
+            "description": "What the sender wants to know of it, up to 64 KiB",
+        },
+    },
+}
+_MANY: Final = {
+    "type": "object",
+    "required": ["blobs"],
+    "properties": {
+        "format": _FORMAT,
+        "blobs": {"type": "array", "minItems": 1, "maxItems": MOST_IN_BATCH, "items": {"type": "object"}},
+    },
+}
+_FORM: Final = {
+    "type": "object",
+    "required": ["payload"],
+    "properties": {"payload": {"type": "string", "description": "The same as JSON text"}},
+    "additionalProperties": {"type": "string", "format": "binary", "description": "A file, by its file_field"},
+}
+
+
+def _body(**schemas: dict[str, Any]) -> dict[str, Any]:
+    kinds = {"json": "application/json", "form": "multipart/form-data"}
+    return {
+        "requestBody": {"required": True, "content": {kinds[kind]: {"schema": one} for kind, one in schemas.items()}}
+    }
 
 
 class Appends:
-    """ASGI: most requests append a message, and go past the framework. ``{format?, blob}`` in, the message out."""
+    """ASGI: most requests append a message, and go past the framework to what the route below does."""
 
     def __init__(self, app: ASGIApp, keys: Keys, gateway: Gateway) -> None:
         """Args: app: what answers all other requests."""
@@ -57,19 +85,23 @@ class Appends:
 
     async def _append(self, request: Request, session_id: str) -> Response:
         project = self._keys.project_of(request.headers.get("authorization"))
-        body = await raw_body(request)
-        sent = an_object(parse(body), "body")
-        dialect = sent.get("format") or "openai"
-        if not isinstance(dialect, str) or dialect not in DIALECTS:
-            raise InvalidError("format", f"must be one of {', '.join(DIALECTS)}")
-        message = DIALECTS[dialect].to_canonical(sent.get("blob"), {})
-        session = Address(Kind.SESSION, project, an_id(session_id, "session_id"))
-        key = keyed(idempotency_key(request), "POST messages", sent)
-        (stored,) = await append(self._gateway, session, [message], size=len(body), key=key)
-        return answer(wire.message(stored, message.parts), status=201)
+        return answer(await receive_one(self._gateway, project, session_id, request), status=201)
 
 
-@router.get("")
+@router.post("/messages", status_code=201, openapi_extra=_body(json=_ONE, form=_FORM))
+async def append(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Add a message at the end: ``{format?, blob, meta?}``, or the same as ``payload`` of a form beside its files."""
+    return answer(await receive_one(gateway, project, session_id, request), status=201)
+
+
+@router.post("/messages/batch", status_code=201, openapi_extra=_body(json=_MANY))
+async def append_many(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Add up to 500 messages at the end, in order, all or none: ``{format?, blobs}``."""
+    added = await receive_many(gateway, Address(Kind.SESSION, project, session_id), request)
+    return answer({"items": added}, status=201)
+
+
+@router.get("/messages")
 async def get(
     *,
     gateway: Wired,
@@ -79,71 +111,27 @@ async def get(
     cursor: Text = None,
     time_desc: Off = False,
     format: Format = "openai",  # noqa: A002 - the contract's name
+    with_asset_public_url: On = True,
     edit_strategies: Text = None,
+    pin_editing_strategies_at_message: OtherId = None,
 ) -> Response:
     """Return messages from old to new: all, or with a ``limit`` the oldest or (``time_desc``) newest after a cursor."""
-    if edit_strategies not in _NO_STRATEGIES:
-        raise InvalidError("edit_strategies", "is not supported yet")
-    seen = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
-    first, last, more = _range(seen.head["messages"], limit, after_number(cursor), newest=time_desc)
-    stored, erased = await gateway.reads.messages(session_id, first, last), f"session_id: {session_id} was just deleted"
-    if len(stored) < last - first + 1:
-        # The head covers only what is there: what is missing went since it was read.
-        raise MissingError(erased)
-    try:
-        parts = await gateway.reads.parts(stored)
-    except ObjectMissingError as gone:
-        raise MissingError(erased) from gone
-    items = await _items(gateway, stored, parts, format)
-    data = {
-        "items": [item for own in items for item in own],
-        # One an item: where a message comes to several (tool results), it has its id several times.
-        "ids": [message["message_id"] for message, own in zip(stored, items, strict=True) for _ in own],
-        "this_time_tokens": sum(map(wire.tokens, parts)),
-        **({"public_urls": {}} if format == "acontext" else {}),
-        **more,
-    }
-    return answer(data, stalled=seen.stalled)
+    wish = Wish(
+        limit=limit,
+        cursor=cursor,
+        newest=time_desc,
+        format=format,
+        strategies=strategies(edit_strategies),
+        pin=pin_editing_strategies_at_message,
+        with_urls=with_asset_public_url,
+    )
+    found = await page(gateway, Address(Kind.SESSION, project, session_id), wish)
+    return answer_with(found.items, found.rest, stalled=found.stalled)
 
 
-async def _items(
-    gateway: Gateway, stored: Sequence[Document], parts: Sequence[tuple[Part, ...]], dialect: str
-) -> list[list[Json]]:
-    """Return the items that each message comes to."""
-    both = list(zip(stored, parts, strict=True))
-    if dialect == "openai" or not both:
-        write = DIALECTS["openai"].from_canonical
-        return [write(Canonical(message["role"], own, message["meta"]), {}) for message, own in both]
-    board = await gateway.heads.head(Address(Kind.BOARD, stored[0]["project"], stored[0]["session_id"])) or {}
-    task_of = {position: task["id"] for task in board.get("tasks", ()) for position in task["positions"]}
-    through = board.get("through_position", 0)
-    return [
-        [
-            wire.message(
-                message,
-                own,
-                task_id=task_of.get(message["position"]),
-                status="success" if message["position"] <= through else "pending",
-            )
-        ]
-        for message, own in both
-    ]
-
-
-def _range(messages: int, limit: int, after: int | None, *, newest: bool) -> tuple[int, int, Json]:
-    """Return the first and last position of a page, and ``{has_more, next_cursor?}``.
-
-    Without a limit it is all of them. With ``newest`` pages go from the end to the beginning; within a page messages
-    stand from old to new all the same.
-    """
-    if limit == 0:
-        return 1, messages, {"has_more": False}
-    if newest:
-        last = messages if after is None else min(after - 1, messages)
-        first = max(last - limit + 1, 1)
-        more, edge = first > 1, first
-    else:
-        first = 1 if after is None else max(after + 1, 1)
-        last = min(first + limit - 1, messages)
-        more, edge = last < messages, last
-    return first, last, {"has_more": True, "next_cursor": encode(edge)} if more else {"has_more": False}
+@router.get("/token_counts")
+async def token_counts(gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Return how many tokens all messages have together."""
+    session = Address(Kind.SESSION, project, session_id)
+    seen = await gateway.heads.seen(session)
+    return answer({"total_tokens": await total_tokens(gateway, session, seen.head["messages"])}, stalled=seen.stalled)

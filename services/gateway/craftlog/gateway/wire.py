@@ -1,17 +1,16 @@
 """What read models look like to clients: the shapes of the SDKs. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
-
-from pydantic import TypeAdapter
 
 from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import Document
 from craftlog.gateway.fields import Json
+from craftlog.runtime.claims import PARTS
 
-PARTS: Final = TypeAdapter(tuple[Part, ...])
 ARTIFACT_INFO: Final = "__artifact_info__"
+USER_META: Final = "user_meta"
 
 
 def at(time: datetime) -> str:
@@ -131,11 +130,6 @@ def artifact(stored: Document) -> Json:
 def place(head: Document) -> tuple[str, str]:
     """Return where a head stands in a list."""
     return head["created_at"].isoformat(), head["_id"]
-
-
-def tokens(parts: Iterable[Part]) -> int:
-    """Return an estimate, a quarter of the characters: no tokenizer is at work."""
-    return sum(len(part.text or "") + len(str((part.meta or {}).get("arguments", ""))) for part in parts) // 4
 
 
 def _times(stored: Mapping[str, Any]) -> Json:

@@ -1,0 +1,223 @@
+"""Messages as clients read them: a page of a session, edited, in the format that was asked for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final, TypeVar
+
+from pydantic_core import to_json
+
+from craftlog.contracts.messages import Message, Part
+from craftlog.contracts.readmodels import Document
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway import tokens, wire
+from craftlog.gateway.cursors import after_number, encode
+from craftlog.gateway.dialects import DIALECTS
+from craftlog.gateway.dialects.canonical import Dialect
+from craftlog.gateway.dialects.pairing import lacks_calls, paired
+from craftlog.gateway.editing import Strategy, edit
+from craftlog.gateway.errors import InvalidError, MissingError
+from craftlog.gateway.fields import Json
+from craftlog.gateway.handlers import Gateway
+from craftlog.gateway.limits import MOST_BYTES
+from craftlog.runtime.objects import ObjectMissingError, prefix_of
+
+T = TypeVar("T")
+
+ACONTEXT: Final = "acontext"
+_URLS_LAST: Final = timedelta(hours=24)
+# How many are worked on before others have their turn.
+_AT_ONCE: Final = 200
+_LOOK_BACK: Final = 64
+_UNPAIRED: Final = (ACONTEXT, "openai")
+_MOST_BYTES_IN_PAGE: Final = 4 * MOST_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a reader asks for. ``limit`` 0 is all; ``pin`` is the id of the last message that is to be edited."""
+
+    limit: int
+    cursor: str | None
+    newest: bool
+    format: str
+    strategies: Sequence[Strategy]
+    pin: str | None
+    with_urls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its items as JSON, what else there is to say, and where the read model stands still, if it does."""
+
+    items: bytes
+    rest: Json
+    stalled: int | None
+
+
+async def page(gateway: Gateway, session: Address, wish: Wish) -> Page:
+    """Return a page of messages.
+
+    Raises:
+        MissingError: there is no such session.
+        InvalidError: the cursor or the pin is not of these messages, or they are too much to be read at once.
+        UnavailableError: the read model or the bucket cannot be reached.
+    """
+    seen = await gateway.heads.seen(session)
+    first, last, more = _range(seen.head["messages"], wish.limit, after_number(wish.cursor), newest=wish.newest)
+    stored: dict[str, Document] = {}
+    messages: list[Message] = []
+    async for documents, found in read(gateway, session, first, last, most=_MOST_BYTES_IN_PAGE):
+        stored |= {document["message_id"]: document for document in documents}
+        messages += found
+    urls = await _urls(gateway, session, messages)
+    if wish.format == ACONTEXT:
+        write = _as_stored(stored, await gateway.heads.head(Address(Kind.BOARD, session.project, session.id)))
+        before: list[Message] = []
+    else:
+        write = partial(_as, DIALECTS[wish.format], {sha256: link["url"] for sha256, link in urls.items()})
+        before = [] if wish.format in _UNPAIRED else await _before(gateway, session, first, messages)
+    items, rest = await _aside(len(messages), partial(_written, messages, wish, before, write))
+    public = {"public_urls": urls if wish.format == ACONTEXT and wish.with_urls else None}
+    return Page(items, {**rest, **public, **more}, seen.stalled)
+
+
+async def read(
+    gateway: Gateway, session: Address, first: int, last: int, *, most: int | None = None
+) -> AsyncIterator[tuple[list[Document], list[Message]]]:
+    """Yield the messages at the positions first to last, never many or much of them at a time.
+
+    Raises:
+        MissingError: the session was deleted meanwhile.
+        InvalidError: there are several, and they have more than ``most`` bytes together.
+    """
+    total = 0
+    for start in range(first, last + 1, _AT_ONCE):
+        end = min(start + _AT_ONCE - 1, last)
+        stored = await gateway.reads.messages(session.id, start, end)
+        if len(stored) < end - start + 1:
+            # The head covers only what is there: what is missing went since it was read.
+            raise _just_deleted(session)
+        for some, size in _groups(stored):
+            total += size
+            if most and total > most and last > first:
+                raise InvalidError("limit", f"there are more than {most} bytes to return; ask for fewer messages")
+            try:
+                parts = await gateway.reads.parts(some)
+            except ObjectMissingError as gone:
+                raise _just_deleted(session) from gone
+            yield some, list(map(_message, some, parts))
+
+
+def _groups(stored: Sequence[Document]) -> Iterator[tuple[list[Document], int]]:
+    """Yield messages, and their size, in groups that are no larger than the largest message can be."""
+    group, size = list[Document](), 0
+    for one in stored:
+        if group and size + _size(one) > MOST_BYTES:
+            yield group, size
+            group, size = [], 0
+        group.append(one)
+        size += _size(one)
+    if group:
+        yield group, size
+
+
+def _size(stored: Document) -> int:
+    """Return about how many bytes a message has."""
+    if reference := stored.get("parts_ref"):
+        return int(reference["size_b"])
+    return sum(len(part.get("text") or "") + len(str(part.get("meta") or "")) for part in stored["parts"])
+
+
+def _message(stored: Document, parts: tuple[Part, ...]) -> Message:
+    return Message(
+        message_id=stored["message_id"],
+        position=stored["position"],
+        role=stored["role"],
+        parts=parts,
+        meta=stored["meta"],
+    )
+
+
+async def _urls(gateway: Gateway, session: Address, messages: Sequence[Message]) -> dict[str, Json]:
+    """Return where the files of messages can be downloaded for a day, by their sha256."""
+    assets = [part.asset for message in messages for part in message.parts if part.asset]
+    # A message may name whatever its sender liked: only what is this session's is given away.
+    keys = {asset.sha256: asset.s3_key for asset in assets if asset.s3_key.startswith(prefix_of(session))}
+    if not keys:
+        return {}
+    until = wire.at(datetime.now(UTC) + _URLS_LAST)
+    signed = await gateway.objects.sign_all(keys.values(), _URLS_LAST)
+    return {sha256: {"url": signed[key], "expire_at": until} for sha256, key in keys.items()}
+
+
+async def _before(gateway: Gateway, session: Address, first: int, messages: Sequence[Message]) -> list[Message]:
+    """Return the messages before a page where it has results of calls that it does not show."""
+    if first <= 1 or not lacks_calls(messages):
+        return []
+    return [one async for _, found in read(gateway, session, max(first - _LOOK_BACK, 1), first - 1) for one in found]
+
+
+def _written(
+    messages: Sequence[Message], wish: Wish, before: Sequence[Message], write: Callable[[Message], list[Json]]
+) -> tuple[bytes, Json]:
+    """Return the items of a page as JSON, and what follows from them."""
+    edited = edit(messages, wish.strategies, wish.pin)
+    known = edited.messages if wish.format in _UNPAIRED else paired(edited.messages, before)
+    items = [write(message) for message in known]
+    # One an item: where a message comes to several (tool results), it has its id several times.
+    told = [message for message, own in zip(edited.messages, items, strict=True) for _ in own]
+    return to_json([item for own in items for item in own]), {
+        "ids": [message.message_id for message in told],
+        "metas": [message.meta.get(wire.USER_META) or {} for message in told],
+        "this_time_tokens": tokens.count(edited.messages),
+        "edit_at_message_id": edited.edited_at,
+    }
+
+
+def _as(dialect: Dialect, urls: Mapping[str, str], message: Message) -> list[Json]:
+    return dialect.from_canonical(message, urls)
+
+
+def _as_stored(stored: Mapping[str, Document], board: Document | None) -> Callable[[Message], list[Json]]:
+    """Return what gives a message as it is stored, with the task that the board has put it to."""
+    known = board or {}
+    task_of = {position: task["id"] for task in known.get("tasks", ()) for position in task["positions"]}
+    through = known.get("through_position", 0)
+
+    def write(message: Message) -> list[Json]:
+        status = "success" if message.position <= through else "pending"
+        document = stored[message.message_id]
+        return [wire.message(document, message.parts, task_id=task_of.get(message.position), status=status)]
+
+    return write
+
+
+async def _aside(size: int, work: Callable[[], T]) -> T:
+    """Return what comes of a piece of work, done in a thread where others would wait for it."""
+    return await asyncio.to_thread(work) if size > _AT_ONCE else work()
+
+
+def _just_deleted(session: Address) -> MissingError:
+    return MissingError(f"session_id: {session.id} was just deleted")
+
+
+def _range(messages: int, limit: int, after: int | None, *, newest: bool) -> tuple[int, int, Json]:
+    """Return the first and last position of a page, and ``{has_more, next_cursor}``.
+
+    Without a limit it is all of them. With ``newest`` pages go from the end to the beginning; within a page messages
+    stand from old to new all the same.
+    """
+    if limit == 0:
+        return 1, messages, {"has_more": False, "next_cursor": None}
+    if newest:
+        last = messages if after is None else min(after - 1, messages)
+        first = max(last - limit + 1, 1)
+        more, edge = first > 1, first
+    else:
+        first = 1 if after is None else max(after + 1, 1)
+        last = min(first + limit - 1, messages)
+        more, edge = last < messages, last
+    return first, last, {"has_more": more, "next_cursor": encode(edge) if more else None}
