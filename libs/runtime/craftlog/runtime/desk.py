@@ -12,7 +12,8 @@ from craftlog.contracts.envelope import Recorded, event_id
 from craftlog.contracts.events import Event
 from craftlog.contracts.subjects import Address
 from craftlog.runtime.errors import ConflictError, UnavailableError
-from craftlog.runtime.log import MOST_IN_BATCH, Draft, Log, Position
+from craftlog.runtime.jetstream import MOST_IN_BATCH
+from craftlog.runtime.log import Draft, Log, Position
 from craftlog.runtime.telemetry import traceparent
 
 S = TypeVar("S")

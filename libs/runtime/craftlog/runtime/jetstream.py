@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ from craftlog.contracts.subjects import STREAM
 from craftlog.runtime.errors import UnavailableError
 
 TIMEOUT: Final = 5.0
+MOST_IN_BATCH: Final = 1000
 REFUSED_FOR_GOOD: Final = 400
 DUPLICATE: Final = 10201
+INCOMPLETE_BATCH: Final = 10176
 CONNECTION_ERRORS = (nats.errors.Error, TimeoutError, ConnectionError)
 _RECONNECT_POLL: Final = 0.02
 _PAGE: Final = 512
@@ -36,6 +38,27 @@ class Stored:
         return decode(self.subject, self.headers, self.body, self.seq)
 
 
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Headers and bodies of events for one subject, to be stored if its last sequence is still the expected one."""
+
+    subject: str
+    encoded: Sequence[tuple[dict[str, str], bytes]]
+    expected_seq: int
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes its bodies have."""
+        return sum(len(body) for _, body in self.encoded)
+
+    def messages(self) -> Iterator[tuple[str, dict[str, str], bytes]]:
+        """Yield subject, headers and body of each; the first carries the lock."""
+        lock = {"Nats-Expected-Last-Subject-Sequence": str(self.expected_seq)}
+        for headers, body in self.encoded:
+            yield self.subject, {**headers, "Nats-Msg-Id": headers["ce-id"], **lock}, body
+            lock = {}
+
+
 class PublishError(Exception):
     """JetStream refuses. ``code`` is like an HTTP status, ``err_code`` is its own."""
 
@@ -45,29 +68,25 @@ class PublishError(Exception):
         self.err_code = err_code
 
 
-async def publish(
-    client: Client, subject: str, encoded: Sequence[tuple[dict[str, str], bytes]], expected_seq: int
-) -> int:
-    """Send headers and bodies, all or none, if the subject's last sequence is the expected one; return the new last.
+async def publish(client: Client, *appends: Append) -> int:
+    """Send all or nothing and return the sequence of the last message; those before it have the ones before that.
 
     One message goes plainly, several as one atomic batch (a batch of one costs ten times a plain publish).
 
     Raises:
-        PublishError: JetStream refuses.
+        PublishError: JetStream refuses. One lock that does not hold, or one message that is stored already, is enough.
         UnavailableError: it gave no answer; whether they are stored is not known.
     """
-    await _connected(client)
-    batch = client._nuid.next().decode() if len(encoded) > 1 else None  # noqa: SLF001 - the client's own id maker
+    await connected(client)
+    messages = [message for append in appends for message in append.messages()]
+    batch = client._nuid.next().decode() if len(messages) > 1 else None  # noqa: SLF001 - the client's own id maker
     answer: Msg | None = None
     try:
-        for ordinal, (headers, body) in enumerate(encoded, start=1):
-            headers["Nats-Msg-Id"] = headers["ce-id"]
-            if ordinal == 1:
-                headers["Nats-Expected-Last-Subject-Sequence"] = str(expected_seq)
+        for ordinal, (subject, headers, body) in enumerate(messages, start=1):
             if batch:
                 headers["Nats-Batch-Id"] = batch
                 headers["Nats-Batch-Sequence"] = str(ordinal)
-            if ordinal < len(encoded):
+            if ordinal < len(messages):
                 await client.publish(subject, body, headers=headers)
                 continue
             if batch:
@@ -90,7 +109,7 @@ async def read(client: Client, subject: str, after_seq: int) -> AsyncIterator[St
     Raises:
         UnavailableError: it gave no answer.
     """
-    await _connected(client)
+    await connected(client)
     inbox = client.new_inbox()
     try:
         subscription = await client.subscribe(inbox)
@@ -125,8 +144,12 @@ async def _next(arriving: Awaitable[Msg]) -> Stored | None:
             raise UnavailableError(f"the log does not answer reads: status {status}")
 
 
-async def _connected(client: Client) -> None:
-    """Wait while the client reconnects: what is sent meanwhile may be dropped without a word."""
+async def connected(client: Client) -> None:
+    """Wait while the client reconnects: what is sent meanwhile may be dropped without a word.
+
+    Raises:
+        UnavailableError: it does not; nothing was sent.
+    """
     for _ in range(int(TIMEOUT / _RECONNECT_POLL)):
         if client.is_connected:
             return
@@ -136,7 +159,7 @@ async def _connected(client: Client) -> None:
 
 async def ask(client: Client, subject: str, request: dict[str, Any]) -> Any:
     """Return the JSON that JetStream's API answers, or raise UnavailableError."""
-    await _connected(client)
+    await connected(client)
     try:
         answer = await client.request(subject, json.dumps(request).encode(), timeout=TIMEOUT)
     except CONNECTION_ERRORS as error:

@@ -17,14 +17,13 @@ from craftlog.contracts.envelope import Recorded, UndecodableError, decode, enco
 from craftlog.contracts.events import Event
 from craftlog.contracts.subjects import STREAM, STREAM_SUBJECTS, Address
 from craftlog.runtime import jetstream
+from craftlog.runtime.commits import Commits
 from craftlog.runtime.errors import ConflictError, UnavailableError
-from craftlog.runtime.jetstream import CONNECTION_ERRORS, PublishError, Stored
+from craftlog.runtime.jetstream import CONNECTION_ERRORS, MOST_IN_BATCH, Append, PublishError, Stored
 
 OLDEST_SERVER: Final = (2, 15, 1)
-MOST_IN_BATCH: Final = 1000
 _ERASED_AT_ONCE: Final = 64
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
-_INCOMPLETE_BATCH: Final = 10176
 _NOT_FOUND: Final = 10037
 
 logger = structlog.get_logger()
@@ -54,6 +53,7 @@ class Log:
     def __init__(self, client: Client) -> None:
         """Args: client: a connected nats-py client, which the caller closes."""
         self.client = client
+        self._commits = Commits(client)
         self.jetstream = client.jetstream(timeout=jetstream.TIMEOUT)
 
     async def prepare(self, replicas: int = 1) -> None:
@@ -131,12 +131,12 @@ class Log:
             )
             for ordinal, draft in enumerate(drafts, start=1)
         ]
+        await jetstream.connected(self.client)
         try:
-            last_seq = await jetstream.publish(self.client, address.subject, encoded, expected.seq)
+            last_seq = await self._commits.append(Append(address.subject, encoded, expected.seq))
         except PublishError as refusal:
             if refusal.err_code not in (*_WRONG_LAST_SEQUENCE, jetstream.DUPLICATE):
-                # A batch is incomplete where the connection broke in the middle of it.
-                if refusal.code == jetstream.REFUSED_FOR_GOOD and refusal.err_code != _INCOMPLETE_BATCH:
+                if refusal.code == jetstream.REFUSED_FOR_GOOD and refusal.err_code != jetstream.INCOMPLETE_BATCH:
                     raise ValueError(f"the log refuses these events: {refusal}") from refusal
                 raise UnavailableError(f"the log takes no events now: {refusal}") from refusal
             last_seq = await self._stored_after_all(address, expected, drafts, refusal)
