@@ -1,6 +1,6 @@
 """How many tokens messages have: o200k_base, over their texts, calls and results. Pure.
 
-The vocabulary is compiled into the package ``toktok-rs`` (docs/decisions/0006). It counts 100 MB/s and lets others
+The vocabulary is compiled into the package ``toktok-rs`` (docs/decisions/0007). It counts 100 MB/s and lets others
 threads run: a page takes less than a millisecond, a session of thousands of messages belongs in a thread.
 """
 

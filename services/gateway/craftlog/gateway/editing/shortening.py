@@ -1,7 +1,7 @@
 """Messages dropped until what is left has no more tokens than wanted, as far as that is possible. Pure.
 
-What always stays: instructions (system, developer), and the piece that closes the newest turn, which is the question at
-hand with the last step to it. The limit is reached wherever these alone do not exceed it.
+What always stays: instructions (system, developer), and of the newest turn the question with the last step to it. The
+limit is reached wherever these alone do not exceed it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,10 +27,13 @@ def from_the_middle(messages: Sequence[Message], limit: int) -> Sequence[Message
         return messages
     ends = list(accumulate(sizes, initial=0))
 
-    def distance(piece: Piece) -> float:
-        start, end = ends[piece.messages[0]], ends[piece.messages[-1] + 1]
-        # A turn's closing piece spans the turn: no step in between is farther away than the farther one of its ends.
-        return max(abs(2 * start - total), abs(2 * end - total)) if piece.closes else abs(start + end - total)
+    def distance(piece: Piece) -> int:
+        first, last = piece[0], piece[-1]
+        start, end = ends[first], ends[last + 1]
+        if last - first == len(piece) - 1:
+            return abs(start + end - total)
+        # It encloses others that go before it: none of them is farther away than the farther one of its ends.
+        return max(abs(2 * start - total), abs(2 * end - total))
 
     return _without(messages, sizes, sorted(pieces(messages)[:-1], key=distance), limit)
 
@@ -43,6 +46,6 @@ def _without(
     for piece in order:
         if left <= limit:
             break
-        gone.update(piece.messages)
-        left -= sum(sizes[index] for index in piece.messages)
+        gone.update(piece)
+        left -= sum(sizes[index] for index in piece)
     return [message for index, message in enumerate(messages) if index not in gone]
