@@ -22,6 +22,7 @@ from craftlog.contracts.events import (
     SessionDeleted,
     SpaceConnected,
 )
+from craftlog.contracts.readmodels import ARTIFACTS
 from craftlog.contracts.subjects import Kind
 from craftlog.ingest import projection
 from craftlog.testing.examples import DISK, SESSION, SPACE_ID, example, history
@@ -111,8 +112,9 @@ class TestHistory:
 
     def test_the_disk_has_the_last_file_and_not_the_draft(self, read: dict[str, ReadModel]):
         disk = read["1044dec7-206e-4d7c-8fbb-4ae8f7666684"]
-        assert [document["path"] + document["filename"] for document in disk.children.values()] == ["/prices.md"]
-        assert next(iter(disk.children.values()))["meta"] == {"rows": 1, "sources": True}
+        files = [child for (collection, _), child in disk.children.items() if collection == ARTIFACTS]
+        assert [file["path"] + file["filename"] for file in files] == ["/prices.md"]
+        assert files[0]["meta"] == {"rows": 1, "sources": True}
 
     @pytest.mark.parametrize(
         "deleted", ["9fa2eb3e-ff94-4936-8393-cb23a647e22b", "a9021820-7dbc-4675-8c58-22cdd0b001d8"]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from craftlog.contracts.events import (
+    ArtifactDescribed,
     ArtifactRemoved,
     ArtifactStored,
     DiskCreated,
@@ -19,7 +20,7 @@ from craftlog.contracts.events import (
     TaskStarted,
 )
 from craftlog.contracts.messages import Part, Stored
-from craftlog.contracts.readmodels import ARTIFACTS, MESSAGES, Project
+from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, MESSAGES, Project
 from craftlog.ingest import projection
 from craftlog.testing.examples import (
     DISK,
@@ -41,6 +42,10 @@ TO_ERASE = (projection.ERASURES, f"session/{SESSION_ID}")
 
 def said(position: int, **changes: Any) -> MessageAppended:
     return example(MessageAppended, position=position, **changes)
+
+
+def described(meta: dict[str, Any]) -> ArtifactDescribed:
+    return ArtifactDescribed(path="/", filename="a.txt", meta=meta)
 
 
 def put(path: str = "/", filename: str = "a.txt", **changes: Any) -> ArtifactStored:
@@ -118,7 +123,8 @@ class TestDisk:
     def test_a_new_disk_is_empty(self):
         events = history(DISK, DiskCreated())
         store = fold(projection.disk, events)
-        assert store.said == {"created_at": events[0].time, "updated_at": events[0].time, "deleted": False}
+        times = {"created_at": events[0].time, "updated_at": events[0].time}
+        assert store.said == {**times, "deleted": False, "directories": True}
         assert store.children == {}
 
     def test_a_file_is_a_child_at_its_path(self):
@@ -164,8 +170,36 @@ class TestTombstone:
         store = fold(projection.session, events, cuts=[2])
         assert (store.said, store.children.keys()) == ({"deleted": True}, {TO_ERASE})
 
+    @pytest.mark.parametrize("cuts", [[], [2]])
+    def test_a_file_that_was_described_has_other_meta_and_the_same_bytes(self, cuts):
+        events = history(DISK, DiskCreated(), put(meta={"first": 1}), described({"second": {"$a.b": 2}}))
+        file = fold(projection.disk, events, cuts).children[ARTIFACTS, f"{DISK_ID}:/a.txt"]
+        assert file["asset"] == example(ArtifactStored).asset.model_dump()
+        assert file["meta"] == {"second": {"$a.b": 2}}
+        assert (file["created_at"], file["updated_at"]) == (events[1].time, events[2].time)
+
+    @pytest.mark.parametrize("cuts", [[], [2], [3]])
+    def test_a_description_ends_with_the_file_that_it_was_of(self, cuts):
+        events = history(DISK, DiskCreated(), put(), described({"old": 1}), put(meta={"new": 1}))
+        assert fold(projection.disk, events, cuts).children[ARTIFACTS, f"{DISK_ID}:/a.txt"]["meta"] == {"new": 1}
+        gone = history(
+            DISK, DiskCreated(), put(), described({}), ArtifactRemoved(path="/", filename="a.txt"), described({})
+        )
+        assert fold(projection.disk, gone, cuts).children == {}
+
+    @pytest.mark.parametrize("cuts", [[], [2]])
+    def test_every_directory_on_the_way_to_a_file_is_known_by_the_file_put_there_last(self, cuts):
+        events = history(DISK, DiskCreated(), put("/a//b/", "1"), put("/a/", "2"), put("/", "3"))
+        children = fold(projection.disk, events, cuts).children
+        witnesses = {
+            key: child["witness"] for (collection, key), child in children.items() if collection == DIRECTORIES
+        }
+        assert witnesses == {f"{DISK_ID}:/a/": f"{DISK_ID}:/a/2", f"{DISK_ID}:/a//b/": f"{DISK_ID}:/a//b/1"}
+        directory = children[DIRECTORIES, f"{DISK_ID}:/a//b/"]
+        assert (directory["disk_id"], directory["parent"], directory["name"]) == (DISK_ID, "/a//", "b")
+
     def test_nothing_of_a_deleted_disk_is_left_to_read(self):
-        store = fold(projection.disk, history(DISK, DiskCreated(), put(), DiskDeleted()), cuts=[2])
+        store = fold(projection.disk, history(DISK, DiskCreated(), put("/a/"), DiskDeleted()), cuts=[2])
         assert (store.said, store.children.keys()) == ({"deleted": True}, {("erasures", f"disk/{DISK_ID}")})
 
     def test_it_drops_the_messages_of_its_own_session_alone(self):

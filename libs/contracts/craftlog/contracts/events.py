@@ -91,6 +91,15 @@ class ArtifactStored(Event):
     meta: dict[str, Any] = Field(default_factory=dict)
 
 
+class ArtifactDescribed(Event):
+    """The file at a path was given this ``meta`` in place of what it had."""
+
+    KIND = Kind.DISK
+    path: str
+    filename: str
+    meta: dict[str, Any]
+
+
 class ArtifactRemoved(Event):
     """The file at a path is gone."""
 
@@ -314,6 +323,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     SessionDeleted,
     DiskCreated,
     ArtifactStored,
+    ArtifactDescribed,
     ArtifactRemoved,
     DiskDeleted,
     SpaceCreated,

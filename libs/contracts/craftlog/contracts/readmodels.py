@@ -16,6 +16,7 @@ SESSIONS: Final = "sessions"
 MESSAGES: Final = "messages"
 DISKS: Final = "disks"
 ARTIFACTS: Final = "artifacts"
+DIRECTORIES: Final = "directories"
 SPACES: Final = "spaces"
 BOARDS: Final = "boards"
 TREES: Final = "trees"
@@ -28,8 +29,10 @@ LESSONS: Final = "lessons"
 #             updated_at, deleted}                       ``messages`` counts them: readers take positions 1..messages
 # messages   _id "<session>/<message id>" {project, session_id, position, message_id, parent_id, role, parts, parts_ref,
 #             meta, request, created_at}
-# disks      {created_at, updated_at, deleted}
+# disks      {directories, created_at, updated_at, deleted}   ``directories``: true where that collection has them all
 # artifacts  _id "<disk>:<path><filename>" {project, disk_id, path, filename, asset, meta, created_at, updated_at}
+# directories  _id "<disk>:<parent><name>/" {project, disk_id, parent, name, witness}   all that ever had a file in them
+#             or below; ``witness`` is the _id of the last that was put there: it may be gone, and others be there
 # spaces     {configs, created_at, updated_at}
 # boards     {through_position, memory, deleted, preferences, planning: [position], skipped: [{position, reason}],
 #             tasks: [{id, order, rank, status, description, progresses, preferences, positions, reason, engine,

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from bson.codec_options import CodecOptions
 from bson.errors import InvalidDocument
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, DocumentTooLarge, OperationFailure, PyMongoError
 
@@ -20,6 +20,7 @@ from craftlog.runtime.projector import Folded, document
 from craftlog.runtime.settings import Settings
 
 Database = AsyncIOMotorDatabase[Document]
+Collection = AsyncIOMotorCollection[Document]
 Index = Sequence[tuple[str, int]]
 T = TypeVar("T")
 
@@ -85,6 +86,22 @@ async def reach(ask: Callable[[], Awaitable[T]]) -> T:
         raise RefusedError(f"MongoDB refuses: {error}") from error
     except PyMongoError as error:
         raise UnavailableError(f"MongoDB does not answer: {error}") from error
+
+
+async def find(
+    collection: Collection,
+    query: Document,
+    order: Sequence[tuple[str, int]] = (),
+    limit: int = 0,
+    fields: Sequence[str] | None = None,
+) -> list[Document]:
+    """Return all documents that match, in order: of each its ``_id`` and these fields, or all of it.
+
+    Raises:
+        UnavailableError: MongoDB cannot be reached or cannot answer now.
+    """
+    cursor = collection.find(query, fields).limit(limit)
+    return await reach(lambda: (cursor.sort(list(order)) if order else cursor).to_list(None))
 
 
 class MongoStore:

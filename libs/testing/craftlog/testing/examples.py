@@ -55,6 +55,7 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
         ),
         meta={"written_by": "planner"},
     ),
+    e.ArtifactDescribed(path="/reports/", filename="hello.txt", meta={"reviewed_by": "editor"}),
     e.ArtifactRemoved(path="/reports/", filename="hello.txt"),
     e.DiskDeleted(),
     e.SpaceCreated(configs={"language": "en"}),

@@ -16,9 +16,11 @@ from starlette.types import ASGIApp
 from craftlog.gateway import (
     answers,
     routes_absent,
+    routes_artifact,
     routes_disk,
     routes_health,
     routes_message,
+    routes_search,
     routes_session,
     routes_space,
     routes_task,
@@ -26,6 +28,7 @@ from craftlog.gateway import (
 )
 from craftlog.gateway.auth import DEFAULT_PROJECT, DEFAULT_TOKEN, Keys
 from craftlog.gateway.decider import disk, session, space
+from craftlog.gateway.files import Files
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Heads
 from craftlog.gateway.health import Health, Probe
@@ -68,6 +71,7 @@ def assemble(settings: GatewaySettings, client: Client, database: Database) -> G
         objects=objects,
         heads=heads,
         reads=Reads(database, objects),
+        files=Files(database),
         sessions=Desk(log, Rules(session.INITIAL, session.decide, session.evolve), Snapshots(heads, snapshots.session)),
         disks=Desk(log, Rules(disk.INITIAL, disk.decide, disk.evolve), Snapshots(heads, snapshots.disk)),
         spaces=Desk(log, Rules(space.INITIAL, space.decide, space.evolve), Snapshots(heads, snapshots.space)),
@@ -110,7 +114,15 @@ def build(settings: GatewaySettings) -> ASGIApp:
 
 
 def _route(app: FastAPI) -> None:
-    for routes in (routes_session, routes_task, routes_message, routes_space, routes_disk):
+    for routes in (
+        routes_session,
+        routes_task,
+        routes_message,
+        routes_space,
+        routes_disk,
+        routes_artifact,
+        routes_search,
+    ):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(routes_absent.router, prefix=PREFIX)
     app.include_router(routes_health.ping_router, prefix=PREFIX)

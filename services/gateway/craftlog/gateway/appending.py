@@ -12,10 +12,10 @@ from craftlog.contracts.events import MessageAppended
 from craftlog.contracts.messages import Stored
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address
-from craftlog.gateway.bodies import digest
 from craftlog.gateway.decider.refusals import ReusedKeyError, UnansweredKeyError
 from craftlog.gateway.decider.session import AppendMessages, NewMessage
 from craftlog.gateway.dialects.canonical import Canonical
+from craftlog.gateway.digests import digest
 from craftlog.gateway.errors import TooLargeError
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import READ_BUDGET

@@ -1,10 +1,8 @@
 """What a request carries, read no further than the limit."""
 
-import json
 import re
 from collections.abc import AsyncGenerator
-from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -45,14 +43,14 @@ async def raw_body(request: Request, most: int = MOST_BYTES) -> bytes:
     return b"".join([chunk async for chunk in chunks(request, most)])
 
 
-async def small_object(request: Request) -> Json:
+async def small_object(request: Request, most: int = MOST_SMALL_BYTES) -> Json:
     """Return the JSON object in the body; no body at all is an empty object, unless it was announced as JSON.
 
     Raises:
         InvalidError: it is no JSON object, or holds what cannot be stored.
-        TooLargeError: it has more than 64 KiB.
+        TooLargeError: it has more than ``most`` bytes.
     """
-    body = await raw_body(request, MOST_SMALL_BYTES)
+    body = await raw_body(request, most)
     announced = "json" in request.headers.get("content-type", "")
     return an_object(parse(body), "body") if body or announced else {}
 
@@ -67,8 +65,3 @@ def idempotency_key(request: Request) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidError("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
     return key
-
-
-def digest(value: Any) -> str:
-    """Return 32 hex digits that are the same for two bodies that say the same."""
-    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]

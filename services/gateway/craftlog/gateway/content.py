@@ -3,50 +3,20 @@
 import csv
 import io
 import json
-from pathlib import PurePosixPath
+from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
-_CODE_ENDINGS: Final = frozenset(
-    (
-        "go",
-        "py",
-        "js",
-        "ts",
-        "tsx",
-        "jsx",
-        "java",
-        "cpp",
-        "c",
-        "h",
-        "hpp",
-        "cs",
-        "php",
-        "rb",
-        "rs",
-        "swift",
-        "kt",
-        "scala",
-        "sh",
-        "bash",
-        "zsh",
-        "sql",
-        "r",
-        "m",
-        "pl",
-        "lua",
-        "vim",
-        "dockerfile",
-        "makefile",
-        "cmake",
-        "proto",
-        "thrift",
-        "graphql",
-        "gql",
-        "vue",
-        "svelte",
-        "astro",
-    )
-)
+from craftlog.gateway.fields import Json
+
+# The parser's own limit is 128 KiB a field, of a format that has none.
+csv.field_size_limit(2**31 - 1)
+
+_CODE_ENDINGS: Final = frozenset((
+    "go", "py", "js", "ts", "tsx", "jsx", "java", "cpp", "c", "h", "hpp", "cs", "php", "rb", "rs", "swift", "kt",
+    "scala", "sh", "bash", "zsh", "sql", "r", "m", "pl", "lua", "vim", "dockerfile", "makefile", "cmake", "proto",
+    "thrift", "graphql", "gql", "vue", "svelte", "astro",
+))  # fmt: skip
 _CODE_TYPES: Final = (
     "text/x-",
     "text/javascript",
@@ -62,7 +32,7 @@ _TEXT_TYPES: Final = ("text/", "application/xml", "application/x-yaml")
 
 def kind_of(filename: str, mime: str) -> str | None:
     """Return json, csv, code or text by the file's ending or type, or None for other files."""
-    ending, mime = PurePosixPath(filename).suffix.lower().lstrip("."), mime.lower()
+    ending, mime = filename.lower().rpartition(".")[2] if "." in filename else "", mime.lower()
     if ending == "json" or mime.startswith("application/json"):
         return "json"
     if ending == "csv" or mime.startswith("text/csv") or mime == "application/csv":
@@ -72,14 +42,39 @@ def kind_of(filename: str, mime: str) -> str | None:
     return "text" if ending in _TEXT_ENDINGS or mime.startswith(_TEXT_TYPES) else None
 
 
-def parsed(kind: str, data: bytes) -> dict[str, str] | None:
-    """Return ``{type, raw}``, or None where the bytes are not what the kind says they are."""
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which lines of a text are wanted: up to ``limit`` (None: all) from number ``offset`` on, which counts from 0."""
+
+    offset: int
+    limit: int | None
+
+
+def parsed(kind: str, data: bytes, wanted: Lines | None = None) -> Json | None:
+    """Return ``{type, raw}``, or None where the bytes are not what the kind says they are.
+
+    Where lines are wanted ``raw`` is these, and there are ``line_offset``, and ``total_lines`` of the whole.
+    """
     try:
         raw = data.decode()
         if kind == "json":
-            json.loads(raw)
+            json.loads(raw, parse_constant=_no_number, parse_int=str)
         elif kind == "csv" and len({len(row) for row in csv.reader(io.StringIO(raw), strict=True) if row}) > 1:
             return None
     except (ValueError, RecursionError, csv.Error):
         return None
-    return {"type": kind, "raw": raw}
+    return {"type": kind, **(_cut(raw, wanted) if wanted else {"raw": raw})}
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _cut(raw: str, wanted: Lines) -> Json:
+    """Cut as splitting at each newline and joining again would, which takes gigabytes for millions of empty lines."""
+    total = raw.count("\n") + 1
+    end = None if wanted.limit is None else wanted.offset + wanted.limit
+    lines = "".join(islice(io.StringIO(raw, newline="\n"), wanted.offset, end))
+    if end is not None and end < total:
+        lines = lines.removesuffix("\n")
+    return {"raw": lines, "line_offset": wanted.offset, "total_lines": total}

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.fields import Json
+from craftlog.gateway.limits import has_lone_surrogate
 
 T = TypeVar("T")
 
@@ -59,6 +60,16 @@ def after_time(cursor: str | None) -> tuple[datetime, str] | None:
                 return datetime.fromisoformat(time).astimezone(UTC), last_id
             except (ValueError, OverflowError):
                 pass
+    raise InvalidError(_FIELD, "is none of ours")
+
+
+def after_file(cursor: str | None) -> tuple[str, str] | None:
+    """Return the directory and the name that a search of files ended with, or raise InvalidError."""
+    if cursor is None:
+        return None
+    match _decoded(cursor):
+        case [str(path), str(name)] if not has_lone_surrogate(path + name):
+            return path, name
     raise InvalidError(_FIELD, "is none of ours")
 
 

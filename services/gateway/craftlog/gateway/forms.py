@@ -53,16 +53,17 @@ def is_form(request: Request) -> bool:
 
 
 @asynccontextmanager
-async def form(request: Request, most: int) -> AsyncIterator[Sequence[FormPart]]:
+async def form(request: Request, most: int, most_in_part: int = MOST_BYTES) -> AsyncIterator[Sequence[FormPart]]:
     """Give the parts of a request's form, in order.
 
     Args:
         request: one that ``is_form``.
         most: how many bytes all parts may have together.
+        most_in_part: how many each may have.
 
     Raises:
         InvalidError: it is no complete form.
-        TooLargeError: a part has more than 16 MiB, or all together more than ``most``.
+        TooLargeError: a part is too large, or all together are.
         UnavailableError: the disk is full.
         ClientDisconnect: the client hung up before the end.
     """
@@ -70,7 +71,7 @@ async def form(request: Request, most: int) -> AsyncIterator[Sequence[FormPart]]
     if b"boundary" not in options:
         raise InvalidError("Content-Type", "names no boundary")
     with TemporaryFile() as spool:
-        reader = _Reader(cast("BinaryIO", spool))
+        reader = _Reader(cast("BinaryIO", spool), most_in_part)
         try:
             parser = MultipartParser(options[b"boundary"], reader.callbacks())
             async for chunk in chunks(request, most + _AROUND_PARTS):
@@ -106,8 +107,9 @@ def text(parts: Sequence[FormPart], name: str, most: int) -> str | None:
 class _Reader:
     """Take what the parser finds. ``held`` counts the bytes that wait to be written."""
 
-    def __init__(self, spool: BinaryIO) -> None:
+    def __init__(self, spool: BinaryIO, most_in_part: int) -> None:
         self.parts: list[FormPart] = []
+        self._most = most_in_part
         self.complete = False
         self.held = 0
         self._spool = spool
@@ -166,8 +168,8 @@ class _Reader:
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         part = self.parts[-1]
         part.size += end - start
-        if part.size > MOST_BYTES:
-            raise TooLargeError(f"{part.field}: more than {MOST_BYTES} bytes")
+        if part.size > self._most:
+            raise TooLargeError(f"{part.field}: more than {self._most} bytes")
         self._end += end - start
         self.held += end - start
         self._waiting.append(data[start:end])
@@ -213,5 +215,5 @@ def _text(raw: bytes) -> str:
 
 
 def _base(filename: str) -> str:
-    """Return a name without the directories that some browsers send along."""
-    return filename.replace("\\", "/").rsplit("/", 1)[-1]
+    """Return a name without the directories that some clients send along."""
+    return filename.rsplit("/", 1)[-1]

@@ -10,11 +10,14 @@ from uuid import uuid4
 from craftlog.contracts.envelope import event_id
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway.bodies import digest
 from craftlog.gateway.decider import disk, session, space
 from craftlog.gateway.decider.refusals import AbsentError
+from craftlog.gateway.digests import digest
 from craftlog.gateway.errors import MissingError
+from craftlog.gateway.files import Files
 from craftlog.gateway.heads import Heads
+from craftlog.gateway.limits import MOST_BYTES
+from craftlog.gateway.paths import Place
 from craftlog.gateway.reads import Reads
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.log import Log
@@ -23,15 +26,17 @@ from craftlog.runtime.objects import Objects, prefix_of
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What the routes work with."""
+    """What the routes work with. ``artifact_bytes`` is the most that a file on a disk may have."""
 
     log: Log
     objects: Objects
     heads: Heads
     reads: Reads
+    files: Files
     sessions: Desk[session.Session, session.Command]
     disks: Desk[disk.Disk, disk.Command]
     spaces: Desk[space.Space, space.Command]
+    artifact_bytes: int = MOST_BYTES
 
     async def check(self, address: Address, field: str) -> None:
         """Raise MissingError, naming the field, where the log holds no such aggregate, or its end."""
@@ -150,8 +155,24 @@ async def store_artifact(gateway: Gateway, address: Address, wanted: Upload) -> 
     }
 
 
-async def remove_artifact(gateway: Gateway, address: Address, place: disk.Place) -> None:
-    """Take a file off a disk; raises MissingError or AbsentError where one of them is not there."""
+async def describe_artifact(gateway: Gateway, address: Address, place: Place, meta: dict[str, Any]) -> Document:
+    """Give a file other meta and return it; raises MissingError or AbsentError where there is no such file."""
+    seen = await _seen(gateway, address, place)
+    await gateway.disks.transact(address, [disk.DescribeArtifact(*place, meta, seen)], cause=str(uuid4()))
     await gateway.heads.seen(address)
-    seen = await gateway.reads.artifact(address.id, *place) is not None
-    await gateway.disks.transact(address, [disk.RemoveArtifact(*place, seen=seen)], cause=str(uuid4()))
+    described = await gateway.files.file(address.id, place)
+    if described is None:
+        raise MissingError(f"file_path: {''.join(place)} was just removed")
+    return described
+
+
+async def remove_artifact(gateway: Gateway, address: Address, place: Place) -> None:
+    """Take a file off a disk; raises MissingError or AbsentError where one of them is not there."""
+    seen = await _seen(gateway, address, place)
+    await gateway.disks.transact(address, [disk.RemoveArtifact(*place, seen)], cause=str(uuid4()))
+
+
+async def _seen(gateway: Gateway, address: Address, place: Place) -> str | None:
+    await gateway.heads.seen(address)
+    stored = await gateway.files.file(address.id, place)
+    return digest(stored["meta"]) if stored else None

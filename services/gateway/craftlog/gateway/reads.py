@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from craftlog.contracts.messages import Part
-from craftlog.contracts.readmodels import ARTIFACTS, BLOCKS, LESSONS, MESSAGES, Document
+from craftlog.contracts.readmodels import BLOCKS, LESSONS, MESSAGES, Document
 from craftlog.gateway.cursors import Page, after_time
 from craftlog.runtime.claims import PARTS
 from craftlog.runtime.mongo import Database, reach
@@ -63,15 +63,6 @@ class Reads:
             fetched += [PARTS.validate_json(data) for data in await asyncio.gather(*map(self._objects.get, some))]
         of_large = iter(fetched)
         return [next(of_large) if one.get("parts_ref") else PARTS.validate_python(one["parts"]) for one in stored]
-
-    async def artifact(self, disk_id: str, path: str, filename: str) -> Document | None:
-        """Return the file at a place."""
-        found = await self._find(ARTIFACTS, {"_id": f"{disk_id}:{path}{filename}"})
-        return found[0] if found else None
-
-    async def artifacts(self, disk_id: str) -> list[Document]:
-        """Return the files of a disk by path and name."""
-        return await self._find(ARTIFACTS, {"disk_id": disk_id}, [("path", 1), ("filename", 1)])
 
     async def lessons(self, space_id: str, session_id: str) -> dict[str, Document]:
         """Return the lessons that a space drew from a session, by task id."""

@@ -1,10 +1,11 @@
 """Pure: how the events of sessions, disks and spaces become what people read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import (
+    ArtifactDescribed,
     ArtifactRemoved,
     ArtifactStored,
     DiskCreated,
@@ -16,7 +17,7 @@ from craftlog.contracts.events import (
     SpaceConnected,
     SpaceCreated,
 )
-from craftlog.contracts.readmodels import ARTIFACTS, MESSAGES, Changes, Document
+from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, MESSAGES, Changes, Document
 
 # What is deleted and not yet erased from the log and the bucket: _id "<kind>/<id>" {project}. Known to ingest alone.
 ERASURES: Final = "erasures"
@@ -84,7 +85,7 @@ def _session(changes: Changes, past: Recorded) -> None:
         case FlushRequested(through_position=through):
             _update(changes, past, flushed_through=through)
         case SessionDeleted():
-            _delete(changes, past, MESSAGES, {"session_id": past.address.id})
+            _delete(changes, past, (MESSAGES,), {"session_id": past.address.id})
         case _:
             raise _foreign(past)
 
@@ -113,30 +114,50 @@ def _append(changes: Changes, past: Recorded, message: MessageAppended) -> None:
 def _disk(changes: Changes, past: Recorded) -> None:
     match past.event:
         case DiskCreated():
-            _create(changes, past, deleted=False)
+            _create(changes, past, deleted=False, directories=True)
         case ArtifactStored() as stored:
             _update(changes, past)
-            changes.children[_artifact(past, stored)] = {
-                "project": past.address.project,
-                "disk_id": past.address.id,
-                "path": stored.path,
-                "filename": stored.filename,
-                "asset": stored.asset.model_dump(),
-                "meta": stored.meta,
-                "created_at": past.time,
-                "updated_at": past.time,
-            }
+            _store(changes, past, stored)
+        case ArtifactDescribed() as described:
+            _update(changes, past)
+            changes.patch(ARTIFACTS, _artifact(past, described), {"meta": described.meta, "updated_at": past.time})
         case ArtifactRemoved() as removed:
             _update(changes, past)
-            changes.children[_artifact(past, removed)] = None
+            changes.put(ARTIFACTS, _artifact(past, removed), None)
         case DiskDeleted():
-            _delete(changes, past, ARTIFACTS, {"disk_id": past.address.id})
+            _delete(changes, past, (ARTIFACTS, DIRECTORIES), {"disk_id": past.address.id})
         case _:
             raise _foreign(past)
 
 
-def _artifact(past: Recorded, event: ArtifactStored | ArtifactRemoved) -> tuple[str, str]:
-    return ARTIFACTS, f"{past.address.id}:{event.path}{event.filename}"
+def _store(changes: Changes, past: Recorded, stored: ArtifactStored) -> None:
+    disk = {"project": past.address.project, "disk_id": past.address.id}
+    file = {
+        **disk,
+        "path": stored.path,
+        "filename": stored.filename,
+        "asset": stored.asset.model_dump(),
+        "meta": stored.meta,
+        "created_at": past.time,
+        "updated_at": past.time,
+    }
+    changes.put(ARTIFACTS, _artifact(past, stored), file)
+    for parent, name in _directories(stored.path):
+        directory = {**disk, "parent": parent, "name": name, "witness": _artifact(past, stored)}
+        changes.put(DIRECTORIES, f"{past.address.id}:{parent}{name}/", directory)
+
+
+def _directories(path: str) -> Iterator[tuple[str, str]]:
+    """Yield of each directory on the way down to ``path`` its parent and its name; one without a name is none."""
+    start = 1
+    while (end := path.find("/", start)) >= 0:
+        if end > start:
+            yield path[:start], path[start:end]
+        start = end + 1
+
+
+def _artifact(past: Recorded, event: ArtifactStored | ArtifactDescribed | ArtifactRemoved) -> str:
+    return f"{past.address.id}:{event.path}{event.filename}"
 
 
 def _space(changes: Changes, past: Recorded) -> None:
@@ -157,11 +178,11 @@ def _update(changes: Changes, past: Recorded, **fields: Any) -> None:
     _existing(changes, past).update(fields, updated_at=past.time)
 
 
-def _delete(changes: Changes, past: Recorded, collection: str, children: Document) -> None:
+def _delete(changes: Changes, past: Recorded, collections: Iterable[str], children: Document) -> None:
     """Leave the mark that the id was used, and a note of what the log and the bucket still hold."""
     changes.head = {"deleted": True}
     changes.children[ERASURES, f"{past.address.kind}/{past.address.id}"] = {"project": past.address.project}
-    changes.drop = [(collection, children)]
+    changes.drop = [(collection, children) for collection in collections]
 
 
 def _existing(changes: Changes, past: Recorded) -> Document:

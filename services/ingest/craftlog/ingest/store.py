@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from craftlog.contracts.readmodels import ARTIFACTS, DISKS, MESSAGES, SESSIONS, SPACES
+from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, DISKS, MESSAGES, SESSIONS, SPACES
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.ingest.projection import ERASURES
 from craftlog.runtime.mongo import Database, Index, reach
@@ -13,7 +13,8 @@ COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
     SESSIONS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
     MESSAGES: [[("session_id", 1), ("position", 1)]],
     DISKS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
-    ARTIFACTS: [[("disk_id", 1), ("path", 1)]],
+    ARTIFACTS: [[("disk_id", 1), ("path", 1), ("filename", 1)]],
+    DIRECTORIES: [[("disk_id", 1), ("parent", 1)]],
     SPACES: [[("project", 1), ("created_at", 1)]],
     ERASURES: [],
 }
