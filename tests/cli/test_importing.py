@@ -64,9 +64,7 @@ class MemoryApi:
     async def _message(self, request: web.Request) -> web.Response:
         key, body = request.headers["Idempotency-Key"], await request.json()
         if body["blob"] == "bad":
-            return web.json_response(
-                {"code": 400, "msg": "parameter error", "error": "blob: not a message"}, status=400
-            )
+            return web.json_response({"code": 400, "msg": "blob: not a message", "error": "bad_request"}, status=400)
         if key not in self._known:
             self._known[key] = "stored"
             self.messages[request.match_info["id"]].append(body["blob"])

@@ -12,6 +12,7 @@ import yaml
 
 from craftlog.cli.child import program
 from craftlog.cli.stack import SERVICES
+from craftlog.gateway.app import GatewaySettings
 from craftlog.testing.stack import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -43,8 +44,8 @@ class TestCompose:
     def test_what_it_sets_is_what_craftlog_up_sets(self, parts, name, stack: Stack):
         # A variable with a typing error would be ignored by the service, which would then look for its default.
         known = set(stack.env) | {"CRAFTLOG_S3_PUBLIC_URL", "CRAFTLOG_OTLP_ENDPOINT", "CRAFTLOG_LOG_LEVEL"}
-        listens = {"CRAFTLOG_HOST", "CRAFTLOG_PORT", "CRAFTLOG_API_TOKEN"} if name == "gateway" else set()
-        assert set(parts[name]["environment"]) <= known | listens
+        own = {f"CRAFTLOG_{field.upper()}" for field in GatewaySettings.model_fields} if name == "gateway" else set()
+        assert set(parts[name]["environment"]) <= known | own
 
 
 class TestBeside:

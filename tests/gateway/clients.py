@@ -8,17 +8,18 @@ import httpx
 class Api:
     """The HTTP API; every call asserts the status and returns ``data``."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, prefix: str = "/api/v1") -> None:
         self.http = http
+        self._prefix = prefix
 
     def get(self, path: str, /, expect: int = 200, **params: Any) -> Any:
-        return self._data(self.http.get(f"/api/v1{path}", params=params or None), expect)
+        return self._data(self.http.get(f"{self._prefix}{path}", params=params or None), expect)
 
     def post(self, path: str, expect: int = 200, json: Any = None, **headers: str) -> Any:
-        return self._data(self.http.post(f"/api/v1{path}", json=json, headers=headers), expect)
+        return self._data(self.http.post(f"{self._prefix}{path}", json=json, headers=headers), expect)
 
     def delete(self, path: str, /, expect: int = 200, **params: Any) -> Any:
-        return self._data(self.http.delete(f"/api/v1{path}", params=params or None), expect)
+        return self._data(self.http.delete(f"{self._prefix}{path}", params=params or None), expect)
 
     def make(self, kind: str) -> str:
         made: str = self.post(f"/{kind}", expect=201)["id"]
@@ -30,7 +31,7 @@ class Api:
 
     def upload(self, disk: str, name: str, data: bytes, **fields: str) -> Any:
         files = {"file": (name, data)}
-        return self._data(self.http.post(f"/api/v1/disk/{disk}/artifact", files=files, data=fields), 201)
+        return self._data(self.http.post(f"{self._prefix}/disk/{disk}/artifact", files=files, data=fields), 201)
 
     def messages(self, session: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.get(f"/session/{session}/messages", format="acontext")["items"]

@@ -1,12 +1,15 @@
 import json
 
 import pytest
+import structlog
 
 from craftlog.contracts.envelope import UndecodableError
 from craftlog.gateway.answers import answer, answer_to
-from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError
-from craftlog.gateway.errors import InvalidError, TooLargeError, UnauthorizedError
-from craftlog.runtime.errors import UnavailableError
+from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, TooManyKeysError
+from craftlog.gateway.errors import InvalidError, TooLargeError, TooManyRequestsError, UnauthorizedError
+from craftlog.runtime.errors import RefusedError, UnavailableError
+
+POINTER = "our log says more under trace"
 
 
 class TestAnswer:
@@ -24,20 +27,42 @@ class TestAnswerTo:
         ("error", "status", "msg", "name"),
         [
             (InvalidError("blob.role", "is odd"), 400, "blob.role: is odd", "bad_request"),
-            (UnauthorizedError("who?"), 401, "who?", "unauthorized"),
+            (UnauthorizedError(), 401, "Unauthorized", "unauthorized"),
             (AbsentError("there is none"), 404, "there is none", "not_found"),
             (ReusedKeyError("used before"), 409, "Idempotency-Key: used before", "conflict"),
+            (TooManyKeysError("revoke one"), 409, "revoke one", "conflict"),
+            (
+                TooManyRequestsError(0.2),
+                429,
+                "this key has sent too many requests; the next one is",
+                "too_many_requests",
+            ),
             (TooLargeError("body: too much"), 413, "body: too much", None),
             (UnavailableError("not now"), 503, "not now", "service_unavailable"),
-            (UndecodableError("a broken event"), 503, "a broken event", "service_unavailable"),
-            (KeyError("our mistake"), 500, "something broke here; our log says what", "internal_server_error"),
+            (RefusedError("MongoDB refuses", "secret"), 503, f"MongoDB refuses ({POINTER}", "service_unavailable"),
+            (UndecodableError("secret"), 503, f"what the log holds of this cannot be read ({POINTER}", None),
+            (KeyError("secret"), 500, f"something broke here ({POINTER}", "internal_server_error"),
         ],
     )
     def test_gives_every_error_its_status_and_name(self, error, status, msg, name):
         response = answer_to(error)
         said = json.loads(response.body)
-        assert (response.status_code, said["code"], said["msg"]) == (status, status, msg)
+        assert (response.status_code, said["code"]) == (status, status)
+        assert said["msg"].startswith(msg)
+        assert "secret" not in response.body.decode()
         assert said["error"] == name or name is None
 
     def test_says_when_to_ask_again(self):
         assert answer_to(UnavailableError("not now")).headers["retry-after"] == "1"
+        assert [answer_to(TooManyRequestsError(wait)).headers["retry-after"] for wait in (1e-9, 1, 1.1)] == [
+            "1",
+            "1",
+            "2",
+        ]
+
+    def test_keeps_the_words_of_a_store_for_our_log_under_the_trace_that_the_client_is_told(self):
+        with structlog.testing.capture_logs() as logged:
+            said = json.loads(answer_to(UnavailableError("S3 cannot be reached", OSError("10.1.2.3"))).body)["msg"]
+        [line] = logged
+        assert line["reason"] == "S3 cannot be reached: 10.1.2.3"
+        assert said == f"S3 cannot be reached ({POINTER} {line['trace_id']})"

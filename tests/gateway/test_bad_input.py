@@ -181,7 +181,8 @@ class TestAuthorization:
         headers = {} if header is None else {"Authorization": header}
         answer = httpx.request(method, http.base_url.join(f"/api/v1{path}"), headers=headers)
         assert answer.status_code == 401
-        assert "Authorization" in answer.json()["msg"]
+        assert answer.json() == {"code": 401, "msg": "Unauthorized", "error": "unauthorized"}
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 def everything(http: httpx.Client, given: Given) -> list[Any]:

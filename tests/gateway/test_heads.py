@@ -138,10 +138,10 @@ class TestFlush:
         await asyncio.sleep(0)
         assert gateway.heads._waiting == {}
 
-    async def test_names_what_stops_the_board(self, gateway: Gateway, database: Database) -> None:
+    async def test_says_at_which_version_the_board_stands_still(self, gateway: Gateway, database: Database) -> None:
         address, board = await with_board(gateway, database, through=1)
         await project(gateway, database, board, version=1, through_position=1, stalled=REASON)
-        assert "it cannot be folded" in await flush(gateway, address, connected)
+        assert await flush(gateway, address, connected) == "the board stands still at version 1"
 
     async def test_of_a_session_deleted_meanwhile_is_missing(self, gateway: Gateway, database: Database) -> None:
         address, board = await with_board(gateway, database, through=1)

@@ -216,6 +216,7 @@ class TestHealth:
         assert said["code"] == 0
         assert said["data"]["services"].keys() == {"gateway", "ingest", "observer", "learner", "search"}
         assert {consumer["name"] for consumer in said["data"]["services"]["ingest"]["consumers"]} == {
+            "ingest-project",
             "ingest-session",
             "ingest-disk",
             "ingest-space",

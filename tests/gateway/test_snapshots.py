@@ -1,9 +1,15 @@
 """Deciders that start from a read model decide as if they had seen every event."""
 
 from datetime import UTC, datetime
+from functools import reduce
 
+from craftlog.contracts.events import KeyIssued, KeyRevoked, ProjectCreated
 from craftlog.gateway import snapshots
+from craftlog.gateway.decider import project
 from craftlog.gateway.decider.session import RequestFlush, decide
+from craftlog.ingest import projection
+from craftlog.testing.examples import KEY_ID, TENANT, example, history
+from craftlog.testing.folding import fold
 
 HEAD = {
     "request": None,
@@ -14,6 +20,21 @@ HEAD = {
     "flushed_through": 3,
     "created_at": datetime(2026, 1, 1, tzinfo=UTC),
 }
+
+
+class TestProject:
+    def test_is_that_of_all_its_events(self):
+        events = history(
+            TENANT,
+            ProjectCreated(name="research"),
+            example(KeyIssued),
+            example(KeyIssued, key_id="second", hash="other", requests_per_second=None, burst=None, body_bytes=None),
+            KeyRevoked(key_id=KEY_ID),
+        )
+        folded = reduce(project.evolve, [past.event for past in events if past.event], project.INITIAL)
+        head = fold(projection.project, events).head
+        assert head is not None
+        assert snapshots.project(head) == folded
 
 
 class TestSession:

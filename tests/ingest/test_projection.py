@@ -12,7 +12,10 @@ from craftlog.contracts.events import (
     DiskDeleted,
     Event,
     FlushRequested,
+    KeyIssued,
+    KeyRevoked,
     MessageAppended,
+    ProjectCreated,
     SessionCreated,
     SessionDeleted,
     SpaceConnected,
@@ -25,12 +28,14 @@ from craftlog.ingest import projection
 from craftlog.testing.examples import (
     DISK,
     DISK_ID,
+    KEY_ID,
     MESSAGE_ID,
     PROJECT,
     SESSION,
     SESSION_ID,
     SPACE,
     SPACE_ID,
+    TENANT,
     example,
     history,
     recorded,
@@ -50,6 +55,33 @@ def described(meta: dict[str, Any]) -> ArtifactDescribed:
 
 def put(path: str = "/", filename: str = "a.txt", **changes: Any) -> ArtifactStored:
     return example(ArtifactStored, path=path, filename=filename, **changes)
+
+
+class TestProject:
+    def test_a_project_is_its_head_with_the_keys_as_they_were_issued_and_revoked(self):
+        second = example(KeyIssued, key_id=SPACE_ID, requests_per_second=None, burst=None, body_bytes=None)
+        events = history(TENANT, ProjectCreated(name="research"), example(KeyIssued), second, KeyRevoked(key_id=KEY_ID))
+        store = fold(projection.project, events)
+        first = {**example(KeyIssued).model_dump(exclude={"key_id"}), "id": KEY_ID}
+        assert store.said == {
+            "name": "research",
+            "keys": [
+                {**first, "created_at": events[1].time, "revoked_at": events[3].time},
+                {
+                    **first,
+                    "id": SPACE_ID,
+                    "requests_per_second": None,
+                    "burst": None,
+                    "body_bytes": None,
+                    "created_at": events[2].time,
+                    "revoked_at": None,
+                },
+            ],
+            "created_at": events[0].time,
+            "updated_at": events[3].time,
+        }
+        assert store.children == {}
+        assert fold(projection.project, events, cuts=[1, 2, 3]).said == store.said
 
 
 class TestSession:
@@ -222,6 +254,8 @@ class TestWhatDoesNotFit:
     @pytest.mark.parametrize(
         ("project", "event"),
         [
+            (projection.project, example(KeyIssued)),
+            (projection.project, KeyRevoked(key_id=KEY_ID)),
             (projection.session, said(1)),
             (projection.session, SpaceConnected(space_id=SPACE_ID)),
             (projection.session, FlushRequested(through_position=1)),
@@ -233,7 +267,7 @@ class TestWhatDoesNotFit:
         with pytest.raises(ValueError, match=r"version 1: .* but there is no"):
             project(None, [recorded(SESSION, 1, event)])
 
-    @pytest.mark.parametrize("project", [projection.session, projection.disk, projection.space])
+    @pytest.mark.parametrize("project", [projection.project, projection.session, projection.disk, projection.space])
     def test_an_event_of_another_kind_is_named(self, project: Project):
         with pytest.raises(ValueError, match=r"version 1: TaskStarted\.v1 does not belong"):
             project(None, [recorded(SESSION, 1, TaskStarted(task_id=SPACE_ID))])

@@ -60,7 +60,7 @@ class TestWrite:
 
     async def test_of_a_refused_document_names_its_aggregate(self):
         store = MongoStore({"heads": Collection({"writeErrors": [INVALID]})}, "heads")
-        assert await store.write([folded()]) == {PROJECT: "the document is not valid"}
+        assert await store.write([folded()]) == {PROJECT: "MongoDB refuses: the document is not valid"}
 
 
 class TestPatches:

@@ -10,8 +10,10 @@ import typer
 from rich.console import Console
 
 from craftlog.cli import up as upping
+from craftlog.cli.admin import keys, projects
 from craftlog.cli.client import Api, ApiRefusedError, GaveUpError
 from craftlog.cli.demo import DemoError, replay_and_show
+from craftlog.cli.failing import failed
 from craftlog.cli.importing import Summary, bar, import_runs, space_of
 from craftlog.cli.runs import FileError, runs
 from craftlog.cli.stack import Stack
@@ -27,6 +29,10 @@ app = typer.Typer(
 Data = Annotated[Path, typer.Option(help="Folder that holds everything: log, read models, objects, index, logs.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the HTTP API.")]
 Host = Annotated[str, typer.Option(help="Address to listen on; others than loopback need a token of your own.")]
+
+
+app.add_typer(projects, name="project")
+app.add_typer(keys, name="key")
 
 
 @app.command()
@@ -90,9 +96,9 @@ def import_(
     try:
         summary = asyncio.run(_import(file, url, token, space, concurrency))
     except (FileError, OSError, ApiRefusedError) as error:
-        raise _failed(str(error)) from error
+        raise failed(str(error)) from error
     except GaveUpError as error:
-        raise _failed(f"{error}. What is stored stays; the same command goes on from there.") from error
+        raise failed(f"{error}. What is stored stays; the same command goes on from there.") from error
     if as_json:
         print(json.dumps(asdict(summary)))
     else:
@@ -126,14 +132,7 @@ def _run(stack: Stack, serving: upping.Serving, only: list[str]) -> None:
     try:
         upping.run(stack, serving, only)
     except upping.RefusedError as error:
-        raise _failed(str(error)) from error
-
-
-def _failed(reason: str) -> typer.Exit:
-    console = Console(stderr=True)
-    console.print("[red]craftlog:[/red]", end=" ")
-    console.print(reason, markup=False, highlight=False, soft_wrap=True)
-    return typer.Exit(1)
+        raise failed(str(error)) from error
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ class Api:
             if trouble is None:
                 self._last_success = time.monotonic()
                 self._on_trouble(None)
-                return _data(method, path, answer)
+                return data_of(method, path, answer)
             self._on_trouble(trouble)
             if time.monotonic() - self._last_success > PATIENCE:
                 raise GaveUpError(f"nothing has succeeded for {PATIENCE:.0f} s; {method} {path}: {trouble}")
@@ -74,7 +74,8 @@ class Api:
             delay = min(2 * delay, LONGEST_DELAY)
 
 
-def _data(method: str, path: str, answer: httpx.Response) -> Any:
+def data_of(method: str, path: str, answer: httpx.Response) -> Any:
+    """Return the ``data`` of an answer, or raise ApiRefusedError with the reason in it."""
     if answer.is_success:
         return answer.json().get("data")
     raise ApiRefusedError(f"{method} {path}: {_said(answer)}")
@@ -86,5 +87,5 @@ def _said(answer: httpx.Response) -> str:
         body = answer.json()
     except ValueError:
         body = None
-    reason = (body.get("error") or body.get("msg")) if isinstance(body, dict) else answer.text[:200]
+    reason = (body.get("msg") or body.get("error")) if isinstance(body, dict) else answer.text[:200]
     return f"{answer.status_code} {reason}"

@@ -16,6 +16,8 @@ LOOPBACK: Final = "127.0.0.1"
 # can otherwise be given the server's own port, and then answers itself.
 _PORTS: Final = range(10240, 32000)
 _ATTEMPTS: Final = 1000
+_SECRETS: Final = "secrets.json"
+_URL: Final = "url"
 
 
 class FolderInUseError(Exception):
@@ -82,12 +84,29 @@ def kept_ports(root: Path, names: Sequence[str]) -> dict[str, int]:
 
 def kept_secrets(root: Path, names: Sequence[str]) -> dict[str, str]:
     """Return a secret for each name, made at the first start and kept where only the owner reads it."""
-    path = root / "secrets.json"
+    path = root / _SECRETS
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     kept = {name: known.get(name) or secrets.token_hex(20) for name in names}
     if kept != known:
         write(path, json.dumps(kept, indent=1), mode=0o600)
     return kept
+
+
+def kept_secret(root: Path, name: str) -> str | None:
+    """Return a secret of a data folder, None where none was made yet."""
+    path = root / _SECRETS
+    return json.loads(path.read_text()).get(name) if path.exists() else None
+
+
+def kept_url(root: Path) -> str | None:
+    """Return where the gateway of a data folder listened last, None where none ever did."""
+    path = root / _URL
+    return path.read_text().strip() if path.exists() else None
+
+
+def keep_url(root: Path, url: str) -> None:
+    """Note where the gateway of a data folder listens."""
+    write(root / _URL, f"{url}\n")
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:

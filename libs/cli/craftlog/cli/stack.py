@@ -1,6 +1,7 @@
 """Which programs make up Craftlog on one machine, and the settings by which the services find the servers."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from nats.errors import Error as NatsError
 
 from craftlog.cli.child import Child, Probe
 from craftlog.cli.embedded import mongo, nats, qdrant, s3
-from craftlog.cli.folder import kept_ports, kept_secrets
+from craftlog.cli.folder import keep_url, kept_ports, kept_secrets
 from craftlog.contracts.questions import ServiceHealth
 from craftlog.contracts.subjects import HEALTH
 
@@ -21,6 +22,8 @@ SERVICES: Final = ("ingest", "observer", "learner", "search", "gateway")
 _PORTS: Final = ("nats", "mongo", "qdrant", *s3.PORTS)
 _ANSWER_PATIENCE: Final = 0.5  # seconds
 _SECRETS: Final = ("s3_access_key", "s3_secret_key")
+# What only the gateway is told, and the environment of whoever starts it may set instead.
+GATEWAY_SECRETS: Final = {"CRAFTLOG_ADMIN_TOKEN": "admin_token", "CRAFTLOG_API_KEY_PEPPER": "api_key_pepper"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Stack:
 
         Ports and keys are chosen here at the first start, and kept in the folder.
         """
-        ports, keys = kept_ports(self.root, _PORTS), kept_secrets(self.root, _SECRETS)
+        ports, keys = kept_ports(self.root, _PORTS), kept_secrets(self.root, (*_SECRETS, *GATEWAY_SECRETS.values()))
         makers = {
             "nats": lambda folder: nats.server(folder, ports["nats"]),
             "mongo": lambda folder: mongo.server(folder, ports["mongo"]),
@@ -55,7 +58,9 @@ class Stack:
         services = [self._service(name, environment) for name in names if name != "gateway"]
         if "gateway" in names:
             # With parts left out on purpose it will never be well; that it is there must do.
-            services.append(self._gateway(environment, names, "/live" if only else "/health"))
+            secrets = {name: os.environ.get(name) or keys[kept] for name, kept in GATEWAY_SECRETS.items()}
+            services.append(self._gateway(environment | secrets, names, "/live" if only else "/health"))
+            keep_url(self.root, self.url)
         return [servers, services]
 
     def _service(self, name: str, environment: dict[str, str]) -> Child:

@@ -12,6 +12,7 @@ from craftlog.contracts.envelope import Recorded
 
 Document = dict[str, Any]
 
+PROJECTS: Final = "projects"
 SESSIONS: Final = "sessions"
 MESSAGES: Final = "messages"
 DISKS: Final = "disks"
@@ -25,6 +26,8 @@ LESSONS: Final = "lessons"
 
 # NOTE: these are the stored shapes; the gateway reads what its neighbours write. Times are datetimes in UTC.
 #
+# projects   {name, keys: [{id, name, hash, requests_per_second, burst, body_bytes, created_at, revoked_at}],
+#             created_at, updated_at}                    one document: a decision about its keys needs them all
 # sessions   {configs, disable_task_tracking, space_id, messages, last_message_id, flushed_through, request, created_at,
 #             updated_at, deleted}                       ``messages`` counts them: readers take positions 1..messages
 # messages   _id "<session>/<message id>" {project, session_id, position, message_id, parent_id, role, parts, parts_ref,

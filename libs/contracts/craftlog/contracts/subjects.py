@@ -59,7 +59,10 @@ class Address:
 
     @property
     def head_subject(self) -> str:
-        """Return the core subject on which a projector says which version its read model has reached."""
+        """Return the core subject on which it is said that this aggregate has moved on; the text is the version.
+
+        The projector says so once its read model is there, and of a project also the gateway that wrote to it.
+        """
         return f"craftlog.head.{self.kind}.{self.project}.{self.id}"
 
 
@@ -78,6 +81,11 @@ def parse(subject: str) -> Address:
 def every(kind: Kind) -> str:
     """Return the one filter subject of a consumer of all aggregates of a kind."""
     return f"craftlog.v1.{kind}.>"
+
+
+def every_head(kind: Kind) -> str:
+    """Return the core subject on which all aggregates of a kind move on."""
+    return f"craftlog.head.{kind}.>"
 
 
 def ask(service: str, question: str) -> str:

@@ -93,7 +93,7 @@ async def publish(client: Client, *appends: Append) -> int:
                 headers["Nats-Batch-Commit"] = "1"
             answer = await client.request(subject, body, timeout=TIMEOUT, headers=headers)
     except CONNECTION_ERRORS as error:
-        raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+        raise UnavailableError("the log cannot be reached", error) from error
     reply = json.loads(answer.data) if answer else {}
     if refusal := reply.get("error"):
         raise PublishError(refusal["code"], refusal.get("err_code", 0), refusal.get("description", ""))
@@ -114,7 +114,7 @@ async def read(client: Client, subject: str, after_seq: int) -> AsyncIterator[St
     try:
         subscription = await client.subscribe(inbox)
     except CONNECTION_ERRORS as error:
-        raise UnavailableError(f"the log cannot be reached: {error}") from error
+        raise UnavailableError("the log cannot be reached", error) from error
     try:
         left = 1
         while left:
@@ -126,7 +126,7 @@ async def read(client: Client, subject: str, after_seq: int) -> AsyncIterator[St
                 left = int(stored.headers.get("Nats-Num-Pending", "0"))
                 yield stored
     except CONNECTION_ERRORS as error:
-        raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+        raise UnavailableError("the log cannot be reached", error) from error
     finally:
         if not client.is_closed:
             await subscription.unsubscribe()
@@ -141,7 +141,7 @@ async def _next(arriving: Awaitable[Msg]) -> Stored | None:
         case "204" | "404":
             return None
         case status:
-            raise UnavailableError(f"the log does not answer reads: status {status}")
+            raise UnavailableError("the log does not answer reads", f"status {status}")
 
 
 async def connected(client: Client) -> None:
@@ -154,7 +154,7 @@ async def connected(client: Client) -> None:
         if client.is_connected:
             return
         await asyncio.sleep(_RECONNECT_POLL)
-    raise UnavailableError("the log cannot be reached: there is no connection to NATS")
+    raise UnavailableError("the log cannot be reached", "there is no connection to NATS")
 
 
 async def ask(client: Client, subject: str, request: dict[str, Any]) -> Any:
@@ -163,5 +163,5 @@ async def ask(client: Client, subject: str, request: dict[str, Any]) -> Any:
     try:
         answer = await client.request(subject, json.dumps(request).encode(), timeout=TIMEOUT)
     except CONNECTION_ERRORS as error:
-        raise UnavailableError(f"the log cannot be reached: {error or type(error).__name__}") from error
+        raise UnavailableError("the log cannot be reached", error) from error
     return json.loads(answer.data)

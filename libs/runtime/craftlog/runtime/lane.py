@@ -114,7 +114,7 @@ class Lane:
             await self._log.jetstream.reset_consumer(STREAM, self.durable)
             await self._pull()
         except (APIError, *CONNECTION_ERRORS) as error:
-            raise UnavailableError(f"consumer {self.durable}: {error or type(error).__name__}") from error
+            raise UnavailableError(f"consumer {self.durable}", error) from error
         self._connection, self._pull_error = connection, None
 
     def _is_cut_off(self) -> bool:

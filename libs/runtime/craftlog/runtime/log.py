@@ -80,7 +80,7 @@ class Log:
         try:
             await self.jetstream.add_stream(config)
         except (APIError, *CONNECTION_ERRORS) as error:
-            raise UnavailableError(f"the stream {STREAM} cannot be declared: {error}") from error
+            raise UnavailableError(f"the stream {STREAM} cannot be declared", error) from error
 
     async def last(self, address: Address) -> Recorded | None:
         """Return the newest event of an aggregate as the stream's leader knows it, or None where there is none.
@@ -93,7 +93,7 @@ class Log:
         if error := reply.get("error"):
             if error["err_code"] == _NOT_FOUND:
                 return None
-            raise UnavailableError(f"the log does not answer: {error['description']}")
+            raise UnavailableError("the log does not answer", error["description"])
         message = reply["message"]
         headers = _parse_headers(base64.b64decode(message.get("hdrs", "")))
         return decode(message["subject"], headers, base64.b64decode(message.get("data", "")), message["seq"])
@@ -138,7 +138,7 @@ class Log:
             if refusal.err_code not in (*_WRONG_LAST_SEQUENCE, jetstream.DUPLICATE):
                 if refusal.code == jetstream.REFUSED_FOR_GOOD and refusal.err_code != jetstream.INCOMPLETE_BATCH:
                     raise ValueError(f"the log refuses these events: {refusal}") from refusal
-                raise UnavailableError(f"the log takes no events now: {refusal}") from refusal
+                raise UnavailableError("the log takes no events now", refusal) from refusal
             last_seq = await self._stored_after_all(address, expected, drafts, refusal)
         except UnavailableError as unknown:
             last_seq = await self._stored_after_all(address, expected, drafts, unknown)
@@ -170,9 +170,9 @@ class Log:
                 await asyncio.gather(*(self.jetstream.delete_msg(STREAM, seq) for seq in batch))
         except APIError as error:
             # Another eraser was here first: what matters is that the message is gone, which the next call sees.
-            raise UnavailableError(f"an event could not be erased: {error}") from error
+            raise UnavailableError("an event could not be erased", error) from error
         except CONNECTION_ERRORS as error:
-            raise UnavailableError(f"the log cannot be reached: {error}") from error
+            raise UnavailableError("the log cannot be reached", error) from error
         return len(doomed)
 
     async def _stored_after_all(

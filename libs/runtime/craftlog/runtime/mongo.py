@@ -77,15 +77,15 @@ async def reach(ask: Callable[[], Awaitable[T]]) -> T:
     except BulkWriteError:
         raise
     except (InvalidDocument, DocumentTooLarge, OverflowError, UnicodeEncodeError) as error:
-        raise RefusedError(str(error)) from error
+        raise RefusedError("MongoDB cannot hold this", error) from error
     except ConnectionFailure as error:
-        raise UnavailableError(f"MongoDB cannot be reached: {error}") from error
+        raise UnavailableError("MongoDB cannot be reached", error) from error
     except OperationFailure as error:
         if error.code in _NOT_THE_DOCUMENTS_FAULT:
-            raise UnavailableError(f"MongoDB cannot do it now: {error}") from error
-        raise RefusedError(f"MongoDB refuses: {error}") from error
+            raise UnavailableError("MongoDB cannot do it now", error) from error
+        raise RefusedError("MongoDB refuses", error) from error
     except PyMongoError as error:
-        raise UnavailableError(f"MongoDB does not answer: {error}") from error
+        raise UnavailableError("MongoDB does not answer", error) from error
 
 
 async def find(
@@ -194,8 +194,8 @@ class MongoStore:
             failures = error.details.get("writeErrors", [])
             others = [failure for failure in failures if failure.get("code") != _DUPLICATE_KEY]
             if not failures or any(failure.get("code") in _NOT_THE_DOCUMENTS_FAULT for failure in others):
-                raise UnavailableError(f"MongoDB cannot write now: {others or error.details}") from error
+                raise UnavailableError("MongoDB cannot write now", others or error.details) from error
             if others:
-                raise RefusedError(str(others[0].get("errmsg"))) from error
+                raise RefusedError("MongoDB refuses", others[0].get("errmsg")) from error
             return len(failures)
         return 0

@@ -198,7 +198,7 @@ class Objects:
         doomed = [DeleteObject(one.object_name) for one in found if one.object_name]
         errors = list(self._client.remove_objects(bucket_name=self.bucket, delete_object_list=doomed)) if doomed else []
         if errors:
-            raise UnavailableError(f"an object could not be deleted: {errors[0].message}")
+            raise UnavailableError("an object could not be deleted", errors[0].message)
         return len(doomed)
 
     async def _reach(self, ask: Callable[[], T]) -> T:
@@ -208,10 +208,10 @@ class Objects:
             if error.code in _GONE:
                 raise ObjectMissingError(str(error)) from error
             if error.response.status >= 500:  # noqa: PLR2004 - HTTP: the server's fault
-                raise UnavailableError(f"S3 does not answer: {error}") from error
-            raise RefusedError(f"S3 refuses: {error}") from error
+                raise UnavailableError("S3 does not answer", error) from error
+            raise RefusedError("S3 refuses", error) from error
         except (ServerError, MinioException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise UnavailableError(f"S3 cannot be reached: {error}") from error
+            raise UnavailableError("S3 cannot be reached", error) from error
 
 
 def _digests(stream: BinaryIO) -> tuple[str, str, int]:

@@ -18,8 +18,10 @@ SPACE_ID: Final = "33333333-3333-4333-8333-333333333333"
 MESSAGE_ID: Final = "44444444-4444-4444-8444-444444444444"
 TASK_ID: Final = "55555555-5555-4555-8555-555555555555"
 PAGE_ID: Final = "66666666-6666-4666-8666-666666666666"
+KEY_ID: Final = "88888888-8888-4888-8888-888888888888"
 SOP_ID: Final = "77777777-7777-4777-8777-777777777777"
 
+TENANT: Final = Address(Kind.PROJECT, PROJECT, PROJECT)
 SESSION: Final = Address(Kind.SESSION, PROJECT, SESSION_ID)
 BOARD: Final = Address(Kind.BOARD, PROJECT, SESSION_ID)
 DISK: Final = Address(Kind.DISK, PROJECT, DISK_ID)
@@ -30,6 +32,9 @@ START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _SHA256: Final = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
 _INSTANCES: Final[tuple[e.Event, ...]] = (
+    e.ProjectCreated(name="research"),
+    e.KeyIssued(key_id=KEY_ID, name="crawler", hash=_SHA256, requests_per_second=50, burst=100, body_bytes=1_000_000),
+    e.KeyRevoked(key_id=KEY_ID),
     e.SessionCreated(configs={"agent": "planner"}, space_id=SPACE_ID, request="digest-of-the-request"),
     e.MessageAppended(
         message_id=MESSAGE_ID,

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 from craftlog.cli.child import die_with, program
 from craftlog.cli.folder import LOOPBACK, free_port
-from craftlog.cli.stack import settings
+from craftlog.cli.stack import GATEWAY_SECRETS, settings
 from craftlog.cli.up import DEFAULT_TOKEN
 
 PATIENCE: Final = 90.0  # seconds to be ready, to restart a child, to stop
@@ -99,6 +99,17 @@ class Stack:
     def env(self) -> dict[str, str]:
         """The CRAFTLOG_ settings by which the services of this stack reach its servers."""
         return settings(self._read("ports.json"), self._read("secrets.json"))
+
+    @property
+    def admin_token(self) -> str:
+        """The token of the admin API."""
+        return self.gateway_env["CRAFTLOG_ADMIN_TOKEN"]
+
+    @property
+    def gateway_env(self) -> dict[str, str]:
+        """What a gateway beside this stack's own must be told as well, to know the same keys."""
+        secrets = self._read("secrets.json")
+        return {name: self._env.get(name) or secrets[kept] for name, kept in GATEWAY_SECRETS.items()}
 
     def children(self) -> dict[str, dict[str, int | None]]:
         """Return of each child ``{pid, restarts}``; the pid is None while it is down."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import structlog
 from fastapi.exceptions import RequestValidationError
+from opentelemetry import trace
 from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from craftlog.contracts.envelope import UndecodableError
-from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError
+from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, TooManyKeysError
 from craftlog.gateway.errors import RequestRefusedError
-from craftlog.runtime.errors import RefusedError, UnavailableError
+from craftlog.runtime.errors import StoreError
 
 RETRY_AFTER: Final = "1"
 _MEDIA_TYPE: Final = "application/json; charset=utf-8"
@@ -24,8 +25,8 @@ _KNOWN: Final = (
     RequestRefusedError,
     AbsentError,
     ReusedKeyError,
-    UnavailableError,
-    RefusedError,
+    TooManyKeysError,
+    StoreError,
     UndecodableError,
     RequestValidationError,
     HTTPException,
@@ -63,14 +64,19 @@ def answer_to(error: Exception) -> Response:
     headers: Mapping[str, str] | None = None
     match error:
         case RequestRefusedError():
-            status, reason = error.status, str(error)
+            status, reason, headers = error.status, str(error), error.headers
         case AbsentError():
             status, reason = HTTPStatus.NOT_FOUND, str(error)
         case ReusedKeyError():
             status, reason = HTTPStatus.CONFLICT, f"Idempotency-Key: {error}"
-        case UnavailableError() | RefusedError() | UndecodableError():
-            logger.warning("unavailable", reason=str(error))
-            status, reason, headers = HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": RETRY_AFTER}
+        case TooManyKeysError():
+            status, reason = HTTPStatus.CONFLICT, str(error)
+        case StoreError() | UndecodableError():
+            public = error.public if isinstance(error, StoreError) else "what the log holds of this cannot be read"
+            status, reason, headers = HTTPStatus.SERVICE_UNAVAILABLE, public, {"Retry-After": RETRY_AFTER}
+            if public != str(error):
+                reason = _traced(public)
+                logger.warning("unavailable", reason=str(error), **_trace())
         case RequestValidationError():
             status, reason = HTTPStatus.BAD_REQUEST, _parameter(error)
         case HTTPException():
@@ -78,8 +84,8 @@ def answer_to(error: Exception) -> Response:
         case ClientDisconnect():
             status, reason = HTTPStatus.BAD_REQUEST, "body: the client hung up before its end"
         case _:
-            logger.error("failed", exc_info=error)
-            status, reason = HTTPStatus.INTERNAL_SERVER_ERROR, "something broke here; our log says what"
+            logger.error("failed", exc_info=error, **_trace())
+            status, reason = HTTPStatus.INTERNAL_SERVER_ERROR, _traced("something broke here")
     return refusal(status, reason, headers)
 
 
@@ -95,6 +101,15 @@ def register(app: Starlette) -> None:
 
     for known in (*_KNOWN, Exception):
         app.add_exception_handler(known, on_error)
+
+
+def _traced(reason: str) -> str:
+    """Point to our log for what is not a client's business."""
+    return f"{reason} (our log says more under trace {_trace()['trace_id']})"
+
+
+def _trace() -> dict[str, str]:
+    return {"trace_id": f"{trace.get_current_span().get_span_context().trace_id:032x}"}
 
 
 def _parameter(error: RequestValidationError) -> str:

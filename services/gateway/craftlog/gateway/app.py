@@ -3,19 +3,22 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from secrets import token_hex
 from types import FrameType
-from typing import Final
+from typing import Final, Self
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from nats.aio.client import Client
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 from starlette.types import ASGIApp
 
 from craftlog.gateway import (
     answers,
     routes_absent,
+    routes_admin,
     routes_artifact,
     routes_disk,
     routes_health,
@@ -27,11 +30,15 @@ from craftlog.gateway import (
     snapshots,
 )
 from craftlog.gateway.auth import DEFAULT_PROJECT, DEFAULT_TOKEN, Keys
-from craftlog.gateway.decider import disk, session, space
+from craftlog.gateway.decider import disk, project, session, space
+from craftlog.gateway.decider.project import Limits
+from craftlog.gateway.door import PREFIX, Admin, Door
 from craftlog.gateway.files import Files
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Heads
 from craftlog.gateway.health import Health, Probe
+from craftlog.gateway.keys import Stamp
+from craftlog.gateway.projects import begin_projects
 from craftlog.gateway.reads import Reads
 from craftlog.gateway.routes_message import Appends
 from craftlog.gateway.snapshots import Snapshots
@@ -43,7 +50,7 @@ from craftlog.runtime.mongo import Database, connect, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.settings import Settings
 
-PREFIX: Final = "/api/v1"
+_SECRET_LENGTH: Final = 32
 # FastAPI would make spans of its own beside ours: one a request is enough, and half the price.
 _NO_TELEMETRY: Final = TelemetryConfig(tracing=False, metrics=False, logs=False)
 
@@ -51,15 +58,33 @@ _NO_TELEMETRY: Final = TelemetryConfig(tracing=False, metrics=False, logs=False)
 class GatewaySettings(Settings):
     """Where to listen, whom to let in, and whom to miss.
 
-    ``tokens`` are further API keys: project id by token, as JSON. ``expected_services`` is a list with commas; health
-    misses those of it that do not answer.
+    ``tokens`` are further API keys: project id by token, as JSON. Issued keys need ``api_key_pepper``, which is mixed
+    into what is stored of them: with another one they are all void. Projects and keys are managed with
+    ``admin_token``; without it there are no such routes. ``requests_per_second``, ``burst`` (one second's worth unless
+    given) and ``body_bytes`` limit every key that has no limits of its own. ``expected_services`` is a list with
+    commas; health misses those of it that do not answer.
     """
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
     port: int = 8029
     api_token: SecretStr = SecretStr(DEFAULT_TOKEN)
     tokens: dict[str, str] = Field(default_factory=dict)
+    admin_token: SecretStr | None = Field(default=None, min_length=_SECRET_LENGTH)
+    api_key_pepper: SecretStr | None = Field(default=None, min_length=_SECRET_LENGTH)
+    requests_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    burst: int | None = Field(default=None, ge=1)
+    body_bytes: int | None = Field(default=None, ge=1)
     expected_services: str = "ingest,observer,learner,search"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.admin_token and not self.api_key_pepper:
+            raise ValueError("CRAFTLOG_ADMIN_TOKEN needs CRAFTLOG_API_KEY_PEPPER, from which issued keys derive")
+        if self.burst and not self.requests_per_second:
+            raise ValueError("CRAFTLOG_BURST needs CRAFTLOG_REQUESTS_PER_SECOND")
+        return self
 
 
 def assemble(settings: GatewaySettings, client: Client, database: Database) -> Gateway:
@@ -72,6 +97,7 @@ def assemble(settings: GatewaySettings, client: Client, database: Database) -> G
         heads=heads,
         reads=Reads(database, objects),
         files=Files(database),
+        projects=Desk(log, Rules(project.INITIAL, project.decide, project.evolve), Snapshots(heads, snapshots.project)),
         sessions=Desk(log, Rules(session.INITIAL, session.decide, session.evolve), Snapshots(heads, snapshots.session)),
         disks=Desk(log, Rules(disk.INITIAL, disk.decide, disk.evolve), Snapshots(heads, snapshots.disk)),
         spaces=Desk(log, Rules(space.INITIAL, space.decide, space.evolve), Snapshots(heads, snapshots.space)),
@@ -87,6 +113,11 @@ def build(settings: GatewaySettings) -> ASGIApp:
         "mongo": lambda: reach(lambda: database.command("ping")),
         "s3": gateway.objects.prepare,
     }
+    configured = {settings.api_token.get_secret_value(): DEFAULT_PROJECT, **settings.tokens}
+    # Without a pepper nobody has issued a key, so that none passes for one.
+    pepper = settings.api_key_pepper.get_secret_value() if settings.api_key_pepper else token_hex()
+    limits = Limits(settings.requests_per_second, settings.burst, settings.body_bytes)
+    keys = Keys(configured, Stamp(pepper), gateway.log, gateway.projects, default=limits)
     expected = [name for name in settings.expected_services.split(",") if name]
 
     @asynccontextmanager
@@ -100,17 +131,24 @@ def build(settings: GatewaySettings) -> ASGIApp:
         )
         await patiently(gateway.log.prepare)
         await gateway.heads.listen()
+        await keys.listen()
+        if settings.admin_token:
+            names = {one: "default" if one == DEFAULT_PROJECT else one for one in configured.values()}
+            await patiently(lambda: begin_projects(gateway, names))
         yield
         await client.close()
         database.client.close()
 
     app = FastAPI(title="Craftlog", lifespan=lifespan, docs_url="/swagger", redoc_url=None, telemetry=_NO_TELEMETRY)
-    app.state.keys = Keys({settings.api_token.get_secret_value(): DEFAULT_PROJECT, **settings.tokens})
+    app.state.keys = keys
+    app.state.admin = settings.admin_token and Admin(settings.admin_token)
     app.state.gateway = gateway
     app.state.health = Health(gateway.log, probes, expected)
     _route(app)
+    if settings.admin_token:
+        app.include_router(routes_admin.router)
     answers.register(app)
-    return Traced(Appends(app, app.state.keys, gateway), exported=settings.otlp_endpoint is not None)
+    return Traced(Door(Appends(app, gateway), keys), exported=settings.otlp_endpoint is not None)
 
 
 def _route(app: FastAPI) -> None:

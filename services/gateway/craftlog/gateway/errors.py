@@ -1,5 +1,8 @@
 """What the door refuses, by name; each name has one HTTP status."""
 
+from collections.abc import Mapping
+from math import ceil
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -7,6 +10,7 @@ class RequestRefusedError(Exception):
     """A request that is not carried out. ``status`` is its HTTP status, the text is for the person who sent it."""
 
     status: ClassVar[int] = 400
+    headers: Mapping[str, str] | None = None
 
 
 class InvalidError(RequestRefusedError):
@@ -19,9 +23,13 @@ class InvalidError(RequestRefusedError):
 
 
 class UnauthorizedError(RequestRefusedError):
-    """No key, or none that we know."""
+    """No key, or none that lets anybody in; which of them is nobody's business."""
 
     status = 401
+    headers: Mapping[str, str] | None = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
 
 
 class MissingError(RequestRefusedError):
@@ -40,3 +48,15 @@ class NotOfferedError(RequestRefusedError):
     """Something that the SDKs know and we do not have."""
 
     status = 501
+
+
+class TooManyRequestsError(RequestRefusedError):
+    """More requests than the key may send."""
+
+    status = 429
+
+    def __init__(self, wait: float) -> None:
+        """Args: wait: in how many seconds the next one is let through."""
+        seconds = max(1, ceil(wait))
+        super().__init__(f"this key has sent too many requests; the next one is let through in {seconds} s")
+        self.headers = {"Retry-After": str(seconds)}

@@ -54,7 +54,7 @@ async def _observed(gateway: Gateway, board: Address, through: int, budget: floa
         reached = head.get("through_position", 0)
         if reached >= through:
             return ""
-        return f"the board cannot be updated: {head['stalled']['reason']}" if "stalled" in head else None
+        return f"the board stands still at version {head.get('version', 0)}" if "stalled" in head else None
 
     try:
         return await gateway.heads.until(board, done, budget)

@@ -138,7 +138,7 @@ class _Reader:
             self._spool.write(b"".join(self._waiting))
             self._spool.flush()
         except OSError as error:
-            raise UnavailableError(f"uploads cannot be kept now: {error}") from error
+            raise UnavailableError("uploads cannot be kept now", error) from error
         self._waiting, self.held = [], 0
 
     def _on_name(self, data: bytes, start: int, end: int) -> None:

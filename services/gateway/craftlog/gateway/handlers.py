@@ -10,7 +10,7 @@ from uuid import uuid4
 from craftlog.contracts.envelope import event_id
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway.decider import disk, session, space
+from craftlog.gateway.decider import disk, project, session, space
 from craftlog.gateway.decider.refusals import AbsentError
 from craftlog.gateway.digests import digest
 from craftlog.gateway.errors import MissingError
@@ -33,6 +33,7 @@ class Gateway:
     heads: Heads
     reads: Reads
     files: Files
+    projects: Desk[project.Project, project.Command]
     sessions: Desk[session.Session, session.Command]
     disks: Desk[disk.Disk, disk.Command]
     spaces: Desk[space.Space, space.Command]

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from nats.aio.msg import Msg
 
 from craftlog.contracts.envelope import UndecodableError
-from craftlog.contracts.readmodels import BOARDS, DISKS, SESSIONS, SPACES, TREES, Document
+from craftlog.contracts.readmodels import BOARDS, DISKS, PROJECTS, SESSIONS, SPACES, TREES, Document
 from craftlog.contracts.subjects import HEADS, Address, Kind
 from craftlog.gateway.errors import MissingError
 from craftlog.runtime.errors import UnavailableError
@@ -19,6 +19,7 @@ from craftlog.runtime.mongo import Database, reach
 T = TypeVar("T")
 
 COLLECTIONS: Final = {
+    Kind.PROJECT: PROJECTS,
     Kind.SESSION: SESSIONS,
     Kind.DISK: DISKS,
     Kind.SPACE: SPACES,
@@ -138,5 +139,5 @@ class Heads:
 
 def _stalled(address: Address, head: Document) -> Seen:
     if not head.get("version"):
-        raise UnavailableError(f"{address.kind} {address.id} cannot be read: {head['stalled']['reason']}")
+        raise UnavailableError(f"{address.kind} {address.id} cannot be read", head["stalled"]["reason"])
     return Seen(head, int(head["version"]))

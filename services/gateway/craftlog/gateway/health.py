@@ -1,6 +1,7 @@
 """How all of Craftlog is: the services are asked, and what they say is summed up."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -18,6 +19,8 @@ PATIENCE: Final = 0.5
 _PROBE_PATIENCE: Final = 1.0
 # Fewer events not yet applied are a moment's work.
 LAGGING: Final = 1000
+MOST_STALLED_SHOWN: Final = 100
+_DOWN: Final = "down"
 
 Probe = Callable[[], Awaitable[Any]]
 
@@ -79,29 +82,42 @@ async def _probed(probe: Probe) -> str | None:
     return None
 
 
-def verdict(services: Sequence[ServiceHealth], expected: Sequence[str]) -> tuple[int, Json]:
-    """Return the HTTP status and the answer: 503 where something is down, else 200; ``degraded`` names the rest."""
+def verdict(services: Sequence[ServiceHealth], expected: Sequence[str], *, detailed: bool) -> tuple[int, Json]:
+    """Return the HTTP status and the answer: 503 where something is down, else 200; ``degraded`` names the rest.
+
+    What servers said of themselves, and which aggregates of which projects are stalled, is there only if ``detailed``.
+    """
     there = {one.service for one in services}
     down = [f"service {name} does not answer" for name in expected if name not in there]
     degraded: list[str] = []
     for one in services:
         for name, wrong in one.dependencies.items():
             if wrong is not None:
-                down.append(f"{one.service}: {name}: {wrong}")
+                down.append(f"{one.service}: {name}: {wrong if detailed else _DOWN}")
         for consumer in one.consumers:
             if consumer.error is not None:
-                down.append(f"{one.service}: consumer {consumer.name}: {consumer.error}")
+                down.append(f"{one.service}: consumer {consumer.name}: {consumer.error if detailed else _DOWN}")
             elif consumer.lag >= LAGGING:
                 degraded.append(f"{one.service}: consumer {consumer.name} is {consumer.lag} events behind")
-        degraded += [
-            f"{one.service}: {item.kind} {item.id} is stalled at version {item.version}: {item.reason}"
-            for item in one.stalled
-        ]
+        stalled = Counter(item.kind for item in one.stalled)
+        degraded += [f"{one.service}: {count} stalled of the kind {kind}" for kind, count in stalled.items()]
     data = {
         "down": down,
         "degraded": degraded,
-        "services": {one.service: one.model_dump(mode="json", exclude={"service"}) for one in services},
+        "services": {one.service: _shown(one, detailed=detailed) for one in services},
     }
     if down:
         return 503, {"code": 503, "msg": "; ".join(down), "error": "service_unavailable", "data": data}
     return 200, {"code": 0, "msg": "degraded" if degraded else "ok", "data": data}
+
+
+def _shown(one: ServiceHealth, *, detailed: bool) -> Json:
+    """Return ``{consumers, dependencies, stalled_count}``, and only if ``detailed`` reasons and what is stalled."""
+    said = one.model_dump(mode="json", exclude={"service", "stalled"}) | {"stalled_count": len(one.stalled)}
+    if detailed:
+        return said | {"stalled": [item.model_dump(mode="json") for item in one.stalled[:MOST_STALLED_SHOWN]]}
+    consumers = [consumer | {"error": consumer["error"] and _DOWN} for consumer in said["consumers"]]
+    return said | {
+        "consumers": consumers,
+        "dependencies": {name: wrong and _DOWN for name, wrong in said["dependencies"].items()},
+    }

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request, Security
 from pydantic import AfterValidator, BeforeValidator
 
-from craftlog.gateway.auth import project_of
 from craftlog.gateway.cursors import Page
+from craftlog.gateway.door import HOLDER
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.fields import an_id
 from craftlog.gateway.handlers import Gateway
@@ -31,13 +31,13 @@ def _uuid(value: str) -> str:
         raise ValueError("must be a UUID") from wrong
 
 
-def _gateway(request: Request) -> Gateway:
+async def _gateway(request: Request) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
 
 
 Wired = Annotated[Gateway, Depends(_gateway)]
-Project = Annotated[str, Depends(project_of)]
+Project = Annotated[str, Security(HOLDER)]
 Id = Annotated[str, AfterValidator(_uuid), Path()]
 OtherId = Annotated[str | None, or_default(None), AfterValidator(lambda value: value and _uuid(value)), Query()]
 Text = Annotated[str | None, or_default(None), AfterValidator(_storable), Query()]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from craftlog.contracts.messages import Part
-from craftlog.contracts.readmodels import BLOCKS, LESSONS, MESSAGES, Document
+from craftlog.contracts.readmodels import BLOCKS, LESSONS, MESSAGES, PROJECTS, Document
 from craftlog.gateway.cursors import Page, after_time
 from craftlog.runtime.claims import PARTS
 from craftlog.runtime.mongo import Database, reach
@@ -29,9 +29,16 @@ class Reads:
         Raises:
             InvalidError: the cursor is none of ours.
         """
+        return await self._page(collection, {"project": project, **filters}, page)
+
+    async def projects(self, page: Page) -> list[Document]:
+        """Return projects as ``heads`` does other heads."""
+        return await self._page(PROJECTS, {}, page)
+
+    async def _page(self, collection: str, wanted: Document, page: Page) -> list[Document]:
         order = -1 if page.time_desc else 1
         # A head without a time stalled before it began.
-        query: Document = {"project": project, **filters, "created_at": {"$gte": _BEGINNING}}
+        query: Document = {**wanted, "created_at": {"$gte": _BEGINNING}}
         if after := after_time(page.cursor):
             time, last_id = after
             beyond = "$lt" if page.time_desc else "$gt"

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from craftlog.gateway.answers import answer, respond
+from craftlog.gateway.door import is_admin
 from craftlog.gateway.health import Health, verdict
 from craftlog.gateway.parameters import Project
 
@@ -19,9 +20,9 @@ async def live() -> Response:
 
 @router.get("/health")
 async def get(request: Request) -> Response:
-    """Say which service, dependency, consumer or aggregate is down, lagging or stalled."""
+    """Say which service, dependency or consumer is down, lagging or stalled; with the admin token also why."""
     health: Health = request.app.state.health
-    status, said = verdict(await health.gathered(), health.expected)
+    status, said = verdict(await health.gathered(), health.expected, detailed=is_admin(request))
     return respond(said, status)
 
 

@@ -9,9 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.answers import answer, answer_to, answer_with
-from craftlog.gateway.auth import Keys
 from craftlog.gateway.counting import total_tokens
 from craftlog.gateway.dialects import DIALECTS
+from craftlog.gateway.door import project_of
 from craftlog.gateway.editing import strategies
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.limits import MOST_IN_BATCH
@@ -65,10 +65,9 @@ def _body(**schemas: dict[str, Any]) -> dict[str, Any]:
 class Appends:
     """ASGI: most requests append a message, and go past the framework to what the route below does."""
 
-    def __init__(self, app: ASGIApp, keys: Keys, gateway: Gateway) -> None:
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         """Args: app: what answers all other requests."""
         self._app = app
-        self._keys = keys
         self._gateway = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +83,7 @@ class Appends:
         await response(scope, receive, send)
 
     async def _append(self, request: Request, session_id: str) -> Response:
-        project = self._keys.project_of(request.headers.get("authorization"))
+        project = project_of(request.scope)
         return answer(await receive_one(self._gateway, project, session_id, request), status=201)
 
 

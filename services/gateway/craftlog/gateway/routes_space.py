@@ -99,7 +99,7 @@ async def _search(gateway: Gateway, asked: SearchAsked) -> SearchAnswered:
     except NoRespondersError as nobody:
         raise UnavailableError("the search service is not running") from nobody
     except CONNECTION_ERRORS as error:
-        raise UnavailableError(f"the search service does not answer: {error or type(error).__name__}") from error
+        raise UnavailableError("the search service does not answer", error) from error
     found = SearchAnswered.model_validate_json(reply.data)
     if found.behind:
         raise UnavailableError("the search index is behind; ask again")

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address
 from craftlog.gateway.decider.disk import Disk
+from craftlog.gateway.decider.project import Key, Limits, Project
 from craftlog.gateway.decider.session import Session
 from craftlog.gateway.decider.space import Space
 from craftlog.gateway.heads import Heads
@@ -44,6 +45,21 @@ class Snapshots(Generic[S]):
         if head is None or not head.get("version"):
             return None
         return Snapshot(self._state(head), head["version"], head["seq"])
+
+
+def project(head: Document) -> Project:
+    """Return what a project's head says."""
+    return Project(
+        exists=True,
+        keys={
+            key["hash"]: Key(
+                key["id"],
+                Limits(key["requests_per_second"], key["burst"], key["body_bytes"]),
+                revoked=key["revoked_at"] is not None,
+            )
+            for key in head["keys"]
+        },
+    )
 
 
 def session(head: Document) -> Session:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from craftlog.contracts.readmodels import DISKS, MESSAGES, SESSIONS, SPACES
+from craftlog.contracts.readmodels import DISKS, MESSAGES, PROJECTS, SESSIONS, SPACES
 from craftlog.contracts.subjects import Kind
 from craftlog.ingest import projection
 from craftlog.ingest.handlers import Eraser
@@ -26,13 +26,14 @@ async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
     await patiently(lambda: ensure_collections(database, COLLECTIONS))
     eraser = Eraser(log, Erasures(database), objects)
     sessions = MongoStore(database, SESSIONS, insert_only=frozenset({MESSAGES}))
-    disks, spaces = MongoStore(database, DISKS), MongoStore(database, SPACES)
+    projects, disks, spaces = (MongoStore(database, heads) for heads in (PROJECTS, DISKS, SPACES))
     projector = partial(Projector, log, written=eraser.on_written)
     yield Running(
         projectors=[
             projector(sessions, durable="ingest-session", kind=Kind.SESSION, project=projection.session),
             projector(disks, durable="ingest-disk", kind=Kind.DISK, project=projection.disk),
             projector(spaces, durable="ingest-space", kind=Kind.SPACE, project=projection.space),
+            projector(projects, durable="ingest-project", kind=Kind.PROJECT, project=projection.project),
         ],
         background=[eraser.run],
         probes={

@@ -1,4 +1,4 @@
-"""Pure: how the events of sessions, disks and spaces become what people read."""
+"""Pure: how the events of projects, sessions, disks and spaces become what people read."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +11,10 @@ from craftlog.contracts.events import (
     DiskCreated,
     DiskDeleted,
     FlushRequested,
+    KeyIssued,
+    KeyRevoked,
     MessageAppended,
+    ProjectCreated,
     SessionCreated,
     SessionDeleted,
     SpaceConnected,
@@ -23,6 +26,15 @@ from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, MESSAGES, Chan
 ERASURES: Final = "erasures"
 
 Fold = Callable[[Changes, Recorded], None]
+
+
+def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
+    """Fold a project, which is a head alone: its keys are few.
+
+    Raises:
+        ValueError: the project was created twice, or is not there to have the key.
+    """
+    return _folded(_project, head, events)
 
 
 def session(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
@@ -61,6 +73,21 @@ def _folded(fold: Fold, head: Mapping[str, Any] | None, events: Sequence[Recorde
         if past.event is not None:
             fold(changes, past)
     return changes
+
+
+def _project(changes: Changes, past: Recorded) -> None:
+    match past.event:
+        case ProjectCreated(name=name):
+            _create(changes, past, name=name, keys=[])
+        case KeyIssued() as issued:
+            key = {"id": issued.key_id, **issued.model_dump(exclude={"key_id"}), "created_at": past.time}
+            _update(changes, past, keys=[*_existing(changes, past)["keys"], {**key, "revoked_at": None}])
+        case KeyRevoked(key_id=key_id):
+            keys = _existing(changes, past)["keys"]
+            revoked = [{**key, "revoked_at": past.time} if key["id"] == key_id else key for key in keys]
+            _update(changes, past, keys=revoked)
+        case _:
+            raise _foreign(past)
 
 
 def _session(changes: Changes, past: Recorded) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, DISKS, MESSAGES, SESSIONS, SPACES
+from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, DISKS, MESSAGES, PROJECTS, SESSIONS, SPACES
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.ingest.projection import ERASURES
 from craftlog.runtime.mongo import Database, Index, reach
 
 # Each one is paid for with every message: these are what the gateway's reads cannot do without.
 COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
+    PROJECTS: [[("created_at", 1)]],
     SESSIONS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
     MESSAGES: [[("session_id", 1), ("position", 1)]],
     DISKS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],

@@ -15,3 +15,7 @@ class UnansweredKeyError(Exception):
     def __init__(self, through: int) -> None:
         super().__init__(f"the key must be looked up through position {through}")
         self.through = through
+
+
+class TooManyKeysError(Exception):
+    """The project has as many keys in force as it may."""

@@ -1,0 +1,57 @@
+"""Projects and their keys: begun, issued, revoked."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import uuid4
+
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway.auth import Keys
+from craftlog.gateway.decider.project import Command, CreateProject, IssueKey, Limits, Project, RevokeKey
+from craftlog.gateway.handlers import Gateway
+from craftlog.runtime.desk import Decided
+
+
+async def begin_projects(gateway: Gateway, names: Mapping[str, str]) -> None:
+    """Put projects that the settings know, name by id, into the log as well; those that are there stay as they are."""
+    for project, name in names.items():
+        address = Address(Kind.PROJECT, project, project)
+        await gateway.projects.transact(address, [CreateProject(name)], cause=project)
+
+
+async def create_project(gateway: Gateway, name: str) -> tuple[str, datetime]:
+    """Create a project; return its id and when it began."""
+    project = str(uuid4())
+    address = Address(Kind.PROJECT, project, project)
+    decided = await gateway.projects.transact(address, [CreateProject(name)], cause=project)
+    await gateway.heads.await_version(address, decided.position.version)
+    return project, decided.recorded[0].time
+
+
+async def issue_key(gateway: Gateway, keys: Keys, project: str, name: str, limits: Limits) -> tuple[str, str, datetime]:
+    """Issue a key; return its id, the key itself, which nobody will see again, and when that was.
+
+    Raises:
+        AbsentError: there is no such project.
+        TooManyKeysError: it has as many keys as it may.
+    """
+    key_id = str(uuid4())
+    key, hashed = keys.make(project)
+    decided = await _decide(gateway, keys, project, IssueKey(key_id, name, hashed, limits))
+    return key_id, key, decided.recorded[0].time
+
+
+async def revoke_key(gateway: Gateway, keys: Keys, project: str, key_id: str) -> None:
+    """Revoke a key: this gateway refuses it from now on, others within a second.
+
+    Raises:
+        AbsentError: there is no such project or key.
+    """
+    await _decide(gateway, keys, project, RevokeKey(key_id))
+
+
+async def _decide(gateway: Gateway, keys: Keys, project: str, command: Command) -> Decided[Project]:
+    address = Address(Kind.PROJECT, project, project)
+    decided = await gateway.projects.transact(address, [command], cause=str(uuid4()))
+    await keys.moved(project, decided)
+    await gateway.heads.await_version(address, decided.position.version)
+    return decided
