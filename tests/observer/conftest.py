@@ -46,13 +46,13 @@ async def world(tmp_path: Path, mongo_url: str, s3: S3) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-def observing(world: World) -> Callable[[], AbstractAsyncContextManager[Running]]:
-    """Give `async with observing() as parts:`, which runs the observer in the block."""
+def observing(world: World) -> Callable[..., AbstractAsyncContextManager[Running]]:
+    """Give `async with observing() as parts:`, which runs the observer in the block, with other settings or without."""
 
     @asynccontextmanager
-    async def serving() -> AsyncIterator[Running]:
+    async def serving(**changes: Any) -> AsyncIterator[Running]:
         async with (
-            start(world.settings, world.log) as parts,
+            start(world.settings.model_copy(update=changes), world.log) as parts,
             running(part.run for part in (*parts.projectors, *parts.lanes, *parts.works)),
         ):
             yield parts

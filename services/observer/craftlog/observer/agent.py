@@ -17,7 +17,7 @@ class Agent(Protocol):
     engine: str
 
     async def observe(self, board: State, session_id: str, messages: Sequence[Message]) -> list[Command]:
-        """Return what to do to the board, ending with ``FinishObserving`` through the last message.
+        """Return what to do to the board, ending with ``FinishObserving`` through the last message that was read.
 
         Args:
             board: the board as it was after the last observation, with what the engine remembered then.

@@ -4,12 +4,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Any
+
+from pydantic import Field, SecretStr
 
 from craftlog.contracts.readmodels import BOARDS
 from craftlog.contracts.subjects import Kind
+from craftlog.llm.models import Endpoint, Model
+from craftlog.observer.agent import Agent
 from craftlog.observer.decider import INITIAL, decide, evolve
 from craftlog.observer.handlers import Listener, Observer, Patience
+from craftlog.observer.modelled import ModelAgent, Prices
 from craftlog.observer.projection import project
+from craftlog.observer.prompting import Budget
 from craftlog.observer.rules import RulesAgent
 from craftlog.observer.store import COLLECTIONS, DUE, Boards
 from craftlog.runtime import telemetry
@@ -25,21 +32,69 @@ from craftlog.runtime.work import Work
 
 
 class ObserverSettings(Settings):
-    """What the observer takes from the environment besides. See ``handlers.Patience``; times in seconds."""
+    """What the observer takes from the environment besides. See ``handlers.Patience``; times in seconds.
+
+    With ``llm_base_url`` and ``llm_model`` a model observes, else the rules do. Headers, query and arguments of the
+    completion are JSON; prices are for a million tokens; ``observe_prompt_*`` are tokens.
+    """
 
     observe_messages: int = 16
     observe_idle: float = 4.0
     observe_age: float = 60.0
+    observe_prompt_board: int = 3_000
+    observe_prompt_messages: int = 8_000
+    llm_base_url: str | None = None
+    llm_api_key: SecretStr = SecretStr("none")
+    llm_model: str | None = None
+    llm_timeout: float = 60.0
+    llm_headers: dict[str, str] = Field(default_factory=dict)
+    llm_query: dict[str, Any] = Field(default_factory=dict)
+    llm_arguments: dict[str, Any] = Field(default_factory=dict)
+    llm_price_prompt: float = 0.0
+    llm_price_cached: float = 0.0
+    llm_price_completion: float = 0.0
+
+
+def model_of(settings: ObserverSettings) -> Model | None:
+    """Return the model that the settings name, or None where they name none and the rules observe.
+
+    Raises:
+        ValueError: there is an address without a model, or a model without an address.
+    """
+    if not settings.llm_base_url and not settings.llm_model:
+        return None
+    if not (settings.llm_base_url and settings.llm_model):
+        raise ValueError("CRAFTLOG_LLM_BASE_URL and CRAFTLOG_LLM_MODEL belong together: set both, or neither")
+    return Model(
+        Endpoint(
+            base_url=settings.llm_base_url,
+            model=settings.llm_model,
+            api_key=settings.llm_api_key.get_secret_value(),
+            timeout=settings.llm_timeout,
+            headers=settings.llm_headers,
+            query=settings.llm_query,
+            arguments=settings.llm_arguments,
+        )
+    )
+
+
+def _agent(settings: ObserverSettings, model: Model | None) -> Agent:
+    if model is None:
+        return RulesAgent()
+    budget = Budget(settings.observe_prompt_board, settings.observe_prompt_messages)
+    prices = Prices(settings.llm_price_prompt, settings.llm_price_cached, settings.llm_price_completion)
+    return ModelAgent(model, budget, prices)
 
 
 @asynccontextmanager
 async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
     """Build what runs: the boards' projector, the lane that marks sessions due, and the observing itself."""
+    model = model_of(settings)
     database = connect(settings)
     objects = Objects(settings)
     await patiently(lambda: ensure_collections(database, COLLECTIONS))
     desk = Desk(log, Rules(INITIAL, decide, evolve), Boards(database).snapshot)
-    observer = Observer(log, desk, objects, RulesAgent())
+    observer = Observer(log, desk, objects, _agent(settings, model))
     work = Work(database, DUE, observer.perform, kind=Kind.BOARD)
     await patiently(work.load)
     listener = Listener(
@@ -60,6 +115,8 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
         probes={"mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
     )
     database.client.close()
+    if model:
+        await model.close()
 
 
 def main() -> None:

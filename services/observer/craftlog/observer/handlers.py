@@ -12,11 +12,13 @@ from craftlog.contracts.events import FlushRequested, MessageAppended, SessionCr
 from craftlog.contracts.messages import Message
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind, parse
+from craftlog.llm.models import AnswerError, ModelAwayError, QuestionError
 from craftlog.observer.agent import Agent
-from craftlog.observer.commands import Command, DeleteBoard
+from craftlog.observer.commands import Command, DeleteBoard, FinishObserving
 from craftlog.observer.decider import GoneError, OutrunError, State
 from craftlog.runtime.claims import message_of
 from craftlog.runtime.desk import Desk
+from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.log import Log
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.work import Item
@@ -148,7 +150,8 @@ class Observer:
         Killed anywhere and done again, nothing is doubled: how far the board has read is a fact in the log.
 
         Raises:
-            UnavailableError: the log, MongoDB or the bucket cannot be reached.
+            UnavailableError: the log, MongoDB, the bucket or the model cannot be reached.
+            AnswerError, QuestionError: the model has no answer to even one message.
             UndecodableError: a stored event is none; what came before it was observed.
         """
         session = Address(Kind.SESSION, item.project, item.key)
@@ -208,11 +211,21 @@ class Observer:
         return state.through_position
 
     async def _propose(self, session_id: str, state: State, messages: Sequence[Message]) -> tuple[list[Command], int]:
-        """Ask the agent about as many of the messages as one decision can hold."""
-        commands = await self._agent.observe(state, session_id, messages)
-        if len(commands) > _MOST_COMMANDS and len(messages) > 1:
-            return await self._propose(session_id, state, messages[: len(messages) // 2])
-        return commands, messages[-1].position
+        """Ask the agent about as many of the messages as it can answer for, and as one decision can hold."""
+        fewer = messages[: len(messages) // 2]
+        try:
+            commands = await self._agent.observe(state, session_id, messages)
+        except ModelAwayError as away:
+            raise UnavailableError(str(away)) from away
+        except (AnswerError, QuestionError) as error:
+            if not fewer:
+                raise
+            logger.info("asked_again_with_fewer", session=session_id, messages=len(messages), reason=str(error))
+            return await self._propose(session_id, state, fewer)
+        if len(commands) > _MOST_COMMANDS and fewer:
+            return await self._propose(session_id, state, fewer)
+        finish = commands[-1]
+        return commands, finish.through if isinstance(finish, FinishObserving) else state.through_position
 
     async def _end(self, session: Address) -> None:
         """Put the tombstone, also where no board ever was, so that an observation in flight loses; erase the rest."""

@@ -1,0 +1,103 @@
+"""The engine that asks a model: one question an observation, a second one where commands were refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from typing import Final
+
+import toktok
+
+from craftlog.contracts.events import Spent
+from craftlog.contracts.messages import Message
+from craftlog.llm.models import Answer, Model, Turn, Usage
+from craftlog.observer.commands import BeginObserving, Command, FinishObserving
+from craftlog.observer.decider import State
+from craftlog.observer.prompting import Budget, remembered, render
+from craftlog.observer.proposals import Proposals, rule
+
+_INSTRUCTIONS: Final = files("craftlog.observer").joinpath("prompts/observe.md").read_text("utf-8")
+PROMPT: Final = sha256(_INSTRUCTIONS.encode()).hexdigest()[:8]
+
+# What an answer needs: a few commands for any batch, and some more for each message of it.
+_TOKENS: Final = 600
+_TOKENS_A_MESSAGE: Final = 200
+_MOST_REASONS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a million tokens cost: of a prompt, of its part that was cached, and of an answer."""
+
+    prompt: float = 0.0
+    cached: float = 0.0
+    completion: float = 0.0
+
+    def cost(self, usage: Usage) -> float:
+        """Return what an answer cost."""
+        fresh = usage.prompt - usage.cached
+        return (fresh * self.prompt + usage.cached * self.cached + usage.completion * self.completion) / 1e6
+
+
+class ModelAgent:
+    """Proposes what a model says, after the board has refused what it must.
+
+    Args:
+        model: whom to ask.
+        budget: the most tokens of a prompt besides its fixed part.
+        prices: what tokens cost.
+    """
+
+    def __init__(self, model: Model, budget: Budget, prices: Prices) -> None:
+        self.engine = f"model:{model.name}"
+        self._model = model
+        self._budget = budget
+        self._prices = prices
+
+    async def observe(self, board: State, session_id: str, messages: Sequence[Message]) -> list[Command]:
+        """Return what to do to the board, ending with ``FinishObserving`` through the last message that was shown.
+
+        Raises:
+            ModelAwayError: the model gives no answer now.
+            AnswerError: its answers cannot be used.
+            QuestionError: its endpoint refuses this question.
+        """
+        said = render(board, messages, self._budget, count)
+        while said is None:
+            # The board says how far it was read: what did not fit comes next.
+            messages = messages[: len(messages) // 2]
+            said = render(board, messages, self._budget, count)
+        turns = [Turn("system", _INSTRUCTIONS), Turn("user", said)]
+        positions = [message.position for message in messages]
+        most_tokens = _TOKENS + _TOKENS_A_MESSAGE * len(messages)
+        answers = [await self._model.ask(turns, Proposals, most_tokens)]
+        ruling = rule(board, answers[-1].value, session_id, positions, self.engine)
+        if ruling.refusals:
+            turns += [Turn("assistant", answers[-1].value.model_dump_json()), _refused(ruling.refusals)]
+            answers.append(await self._model.ask(turns, Proposals, most_tokens))
+            ruling = rule(board, answers[-1].value, session_id, positions, self.engine)
+        finish = FinishObserving(positions[-1], self.engine, remembered(board, messages), self._spent(answers))
+        return [BeginObserving(board.through_position), *ruling.commands, finish]
+
+    def _spent(self, answers: Sequence[Answer[Proposals]]) -> Spent:
+        usage = sum((answer.usage for answer in answers), Usage())
+        return Spent(
+            model=answers[-1].model,
+            prompt=PROMPT,
+            calls=len(answers),
+            prompt_tokens=usage.prompt,
+            cached_tokens=usage.cached,
+            completion_tokens=usage.completion,
+            cost=self._prices.cost(usage),
+        )
+
+
+def count(text: str) -> int:
+    """Return how many tokens a text has (o200k_base); what looks like a special token is text like any other."""
+    counts: list[int] = toktok.batch_count([text], "o200k_base", threads=1)
+    return counts[0]
+
+
+def _refused(refusals: Sequence[str]) -> Turn:
+    reasons = "\n".join(f"- {refusal}" for refusal in refusals[:_MOST_REASONS])
+    return Turn("user", f"The board refuses some of it:\n{reasons}\nAnswer again with all commands, these put right.")

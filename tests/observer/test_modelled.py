@@ -1,0 +1,119 @@
+"""The engine that asks a model: what it asks, how often, and what it makes of the answers."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import reduce
+from typing import Any
+
+import pytest
+
+from craftlog.contracts.events import Spent
+from craftlog.contracts.messages import Message, Part
+from craftlog.llm.models import AnswerError, Endpoint, Model, ModelAwayError
+from craftlog.observer.commands import BeginObserving, FinishObserving, LinkMessages, OpenTask
+from craftlog.observer.decider import INITIAL, State, decide, evolve
+from craftlog.observer.modelled import PROMPT, ModelAgent, Prices
+from craftlog.observer.prompting import Budget
+from craftlog.testing.examples import SESSION_ID
+from craftlog.testing.scripted_model import Reply, ScriptedModel, scripted_model
+
+OPEN = {"do": "open_task", "ref": "new1", "description": "Book a flight", "before": None}
+
+
+def said(*texts: str, after: int = 0) -> list[Message]:
+    return [
+        Message(message_id=f"m{at}", position=at, role="user", parts=(Part(type="text", text=text),))
+        for at, text in enumerate(texts, start=after + 1)
+    ]
+
+
+def proposing(*answers: list[Any]) -> Callable[[Any], Reply]:
+    left: Iterator[list[Any]] = iter(answers)
+    return lambda _: Reply(json.dumps({"commands": next(left)}))
+
+
+@asynccontextmanager
+async def asking(
+    script: Callable[[Any], Reply], budget: Budget | None = None
+) -> AsyncIterator[tuple[ModelAgent, ScriptedModel]]:
+    with scripted_model(script) as server:
+        model = Model(Endpoint(server.url, "small", timeout=5))
+        try:
+            yield ModelAgent(model, budget or Budget(), Prices(prompt=1.0, cached=0.5, completion=2.0)), server
+        finally:
+            await model.close()
+
+
+class TestObserving:
+    async def test_costs_one_question_where_nothing_is_refused(self) -> None:
+        link = {"do": "link_messages", "task": "new1", "messages": [1]}
+        async with asking(proposing([OPEN, link])) as (agent, server):
+            begin, opened, linked, finish = await agent.observe(INITIAL, SESSION_ID, said("Book me a flight.", "Hi"))
+        assert begin == BeginObserving(0)
+        assert isinstance(opened, OpenTask)
+        assert (opened.description, opened.engine) == ("Book a flight", "model:small")
+        assert linked == LinkMessages(opened.task_id, (1,))
+        assert isinstance(finish, FinishObserving)
+        assert finish.through == 2
+        assert len(server.asked) == 1
+
+    async def test_begins_with_what_is_the_same_each_time(self) -> None:
+        async with asking(proposing([], [])) as (agent, server):
+            await agent.observe(INITIAL, SESSION_ID, said("One"))
+            await agent.observe(INITIAL, SESSION_ID, said("Two"))
+        first, second = (asked.body["messages"][0] for asked in server.asked)
+        assert first == second
+        assert first["role"] == "system"
+
+    async def test_gives_refusals_back_once_with_their_reasons(self) -> None:
+        wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
+        async with asking(proposing([OPEN, wrong], [OPEN])) as (agent, server):
+            commands = await agent.observe(INITIAL, SESSION_ID, said("Book me a flight."))
+        assert [type(command).__name__ for command in commands] == ["BeginObserving", "OpenTask", "FinishObserving"]
+        assert "There is no task 'T7'" in server.asked[1].body["messages"][-1]["content"]
+        assert len(server.asked) == 2
+
+    async def test_goes_on_with_what_the_board_takes_when_it_is_refused_again(self) -> None:
+        wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
+        async with asking(proposing([OPEN, wrong], [wrong, OPEN])) as (agent, server):
+            commands = await agent.observe(INITIAL, SESSION_ID, said("Book me a flight."))
+        assert [type(command).__name__ for command in commands] == ["BeginObserving", "OpenTask", "FinishObserving"]
+        assert len(server.asked) == 2
+
+    async def test_says_what_it_took(self) -> None:
+        wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
+        async with asking(proposing([wrong], [])) as (agent, _):
+            finish = (await agent.observe(INITIAL, SESSION_ID, said("Hello")))[-1]
+        assert isinstance(finish, FinishObserving)
+        spent = finish.spent
+        assert isinstance(spent, Spent)
+        assert (spent.model, spent.prompt, spent.calls) == ("small", PROMPT, 2)
+        assert spent.prompt_tokens > 500
+        assert spent.cost == pytest.approx((spent.prompt_tokens + 2 * spent.completion_tokens) / 1e6)
+
+    async def test_reads_no_more_than_fits_and_goes_on_from_there(self) -> None:
+        texts = ["word " * 40 + f"number {at}" for at in range(8)]
+        crowded = [
+            message.model_copy(update={"parts": message.parts * 100, "position": at})
+            for at, message in enumerate(said(*texts), start=1)
+        ]
+        board: State = INITIAL
+        async with asking(lambda _: Reply('{"commands": []}'), Budget(500, 5_000)) as (agent, server):
+            while board.through_position < len(crowded):
+                left = crowded[board.through_position :]
+                for command in await agent.observe(board, SESSION_ID, left):
+                    board = reduce(evolve, decide(board, command), board)
+        assert 1 < len(server.asked) <= len(crowded)
+
+
+class TestFault:
+    async def test_of_the_endpoint_is_told_as_such(self) -> None:
+        async with asking(lambda _: Reply("broken", status=500)) as (agent, _):
+            with pytest.raises(ModelAwayError):
+                await agent.observe(INITIAL, SESSION_ID, said("Hello"))
+
+    async def test_in_the_answer_is_told_as_such(self) -> None:
+        async with asking(lambda _: Reply('{"commands": [{"do": "drop_table"}]}')) as (agent, _):
+            with pytest.raises(AnswerError, match="commands"):
+                await agent.observe(INITIAL, SESSION_ID, said("Hello"))
