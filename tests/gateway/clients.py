@@ -18,6 +18,12 @@ class Api:
     def post(self, path: str, expect: int = 200, json: Any = None, **headers: str) -> Any:
         return self._data(self.http.post(f"{self._prefix}{path}", json=json, headers=headers), expect)
 
+    def put(self, path: str, expect: int = 200, json: Any = None) -> Any:
+        return self._data(self.http.put(f"/api/v1{path}", json=json), expect)
+
+    def patch(self, path: str, expect: int = 200, json: Any = None) -> Any:
+        return self._data(self.http.patch(f"/api/v1{path}", json=json), expect)
+
     def delete(self, path: str, /, expect: int = 200, **params: Any) -> Any:
         return self._data(self.http.delete(f"{self._prefix}{path}", params=params or None), expect)
 

@@ -94,3 +94,16 @@ async def gateway(nats_url: str, database: Database) -> AsyncIterator[Gateway]:
     await made.heads.listen()
     yield made
     await client.close()
+
+
+@pytest.fixture
+async def beside(stack: Stack) -> AsyncIterator[Gateway]:
+    """Give a gateway without HTTP that works on the same log and stores as the running stack."""
+    found = {name.removeprefix("CRAFTLOG_").lower(): value for name, value in stack.env.items()}
+    settings = GatewaySettings.model_validate(found)
+    client, database = await nats.connect(settings.nats_url), connect(settings)
+    made = assemble(settings, client, database)
+    await made.heads.listen()
+    yield made
+    await client.close()
+    database.client.close()

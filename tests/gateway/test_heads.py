@@ -10,7 +10,7 @@ from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import heads
 from craftlog.gateway.appending import append, keyed
 from craftlog.gateway.auth import DEFAULT_PROJECT
-from craftlog.gateway.decider.session import AppendMessages, CreateSession, DeleteSession, NewMessage
+from craftlog.gateway.decider.session_commands import AppendMessages, CreateSession, DeleteSession, NewMessage
 from craftlog.gateway.dialects.openai import to_canonical
 from craftlog.gateway.errors import MissingError
 from craftlog.gateway.flushing import flush

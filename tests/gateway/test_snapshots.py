@@ -6,7 +6,8 @@ from functools import reduce
 from craftlog.contracts.events import KeyIssued, KeyRevoked, ProjectCreated
 from craftlog.gateway import snapshots
 from craftlog.gateway.decider import project
-from craftlog.gateway.decider.session import RequestFlush, decide
+from craftlog.gateway.decider.session import decide
+from craftlog.gateway.decider.session_commands import RequestFlush
 from craftlog.ingest import projection
 from craftlog.testing.examples import KEY_ID, TENANT, example, history
 from craftlog.testing.folding import fold

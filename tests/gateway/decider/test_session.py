@@ -7,24 +7,23 @@ from hypothesis import strategies as st
 from craftlog.contracts.events import (
     FlushRequested,
     MessageAppended,
+    SessionConfigured,
     SessionCreated,
     SessionDeleted,
     SpaceConnected,
 )
 from craftlog.contracts.messages import Part
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, UnansweredKeyError
-from craftlog.gateway.decider.session import (
-    INITIAL,
-    MOST_KEYS,
+from craftlog.gateway.decider.session import INITIAL, MOST_KEYS, Session, decide, evolve
+from craftlog.gateway.decider.session_commands import (
     AppendMessages,
+    ConfigureSession,
     ConnectSpace,
     CreateSession,
     DeleteSession,
+    MergeConfigs,
     NewMessage,
     RequestFlush,
-    Session,
-    decide,
-    evolve,
 )
 from craftlog.testing.examples import SPACE_ID
 from craftlog.testing.scenario import Scenario
@@ -32,6 +31,11 @@ from craftlog.testing.scenario import Scenario
 sessions = Scenario(decide, evolve, INITIAL)
 created = SessionCreated()
 deleted = SessionDeleted()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
 HELLO = (Part(type="text", text="Hello"),)
 
 
@@ -109,6 +113,48 @@ class TestAppendMessages:
         else:
             with pytest.raises(UnansweredKeyError):
                 decide(state, command)
+
+
+class TestConfigureSession:
+    def test_replaces_what_was_there(self):
+        configured = sessions.given(SessionCreated(configs={"a": 1, "b": 2}))
+        configured.when(ConfigureSession({"b": 3})).then(SessionConfigured(configs={"b": 3}))
+        configured.when(ConfigureSession({})).then(SessionConfigured(configs={}))
+
+    def test_is_quiet_on_repeat(self):
+        sessions.given(created).when(ConfigureSession({})).then_nothing_happened()
+        sessions.given(SessionCreated(configs={"a": [1]})).when(ConfigureSession({"a": [1]})).then_nothing_happened()
+        configured = sessions.given(created, SessionConfigured(configs={"a": None}))
+        configured.when(ConfigureSession({"a": None})).then_nothing_happened()
+
+    def test_tells_apart_what_json_tells_apart(self):
+        one = sessions.given(SessionCreated(configs={"a": [1]}))
+        one.when(ConfigureSession({"a": [True]})).then(SessionConfigured(configs={"a": [True]}))
+        one.when(ConfigureSession({"a": [1.0]})).then(SessionConfigured(configs={"a": [1.0]}))
+
+    def test_is_refused_where_there_is_no_session(self):
+        sessions.when(ConfigureSession({})).then_rejected(AbsentError, "no such session")
+        sessions.given(created, deleted).when(MergeConfigs({})).then_rejected(AbsentError, "no such session")
+
+
+class TestMergeConfigs:
+    def test_changes_what_is_named_removes_what_is_null_and_leaves_the_rest(self):
+        configured = sessions.given(SessionCreated(configs={"a": {"x": 1}, "b": 2, "c": None}))
+        configured.when(MergeConfigs({"a": {"y": 1}, "b": None, "d": 4})).then(
+            SessionConfigured(configs={"a": {"y": 1}, "c": None, "d": 4})
+        )
+
+    def test_is_quiet_on_repeat(self):
+        configured = sessions.given(created, SessionConfigured(configs={"a": 1}))
+        configured.when(MergeConfigs({"a": 1, "b": None})).then_nothing_happened()
+        configured.when(MergeConfigs({})).then_nothing_happened()
+
+    @given(st.dictionaries(st.text(max_size=3), JSON), st.dictionaries(st.text(max_size=3), JSON))
+    def test_asked_twice_says_nothing_new(self, configs, changes):
+        state = evolve(INITIAL, SessionCreated(configs=configs))
+        for command in (MergeConfigs(changes), ConfigureSession(changes)):
+            once = reduce(evolve, decide(state, command), state)
+            assert decide(once, command) == []
 
 
 class TestConnectSpace:

@@ -85,6 +85,13 @@ class MessageAppended(Event):
     request: str | None = None
 
 
+class SessionConfigured(Event):
+    """The session's configs are these from now on, and none of those before."""
+
+    KIND = Kind.SESSION
+    configs: dict[str, Any]
+
+
 class SpaceConnected(Event):
     """The session's finished tasks teach this space from now on, those of the past included."""
 
@@ -354,6 +361,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     KeyRevoked,
     SessionCreated,
     MessageAppended,
+    SessionConfigured,
     SpaceConnected,
     FlushRequested,
     SessionDeleted,

@@ -43,6 +43,7 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
         parts=(Part(type="text", text="Plan a landing page, please."),),
         meta={"source_format": "openai"},
     ),
+    e.SessionConfigured(configs={"agent": "writer", "tools": ["search"]}),
     e.SpaceConnected(space_id=SPACE_ID),
     e.FlushRequested(through_position=1),
     e.SessionDeleted(),

@@ -13,7 +13,7 @@ from craftlog.contracts.messages import Stored
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address
 from craftlog.gateway.decider.refusals import ReusedKeyError, UnansweredKeyError
-from craftlog.gateway.decider.session import AppendMessages, NewMessage
+from craftlog.gateway.decider.session_commands import AppendMessages, NewMessage
 from craftlog.gateway.dialects.canonical import Canonical
 from craftlog.gateway.digests import digest
 from craftlog.gateway.errors import TooLargeError

@@ -8,7 +8,7 @@ from starlette.types import Receive
 
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway.decider.session import RequestFlush
+from craftlog.gateway.decider.session_commands import RequestFlush
 from craftlog.gateway.errors import MissingError
 from craftlog.gateway.handlers import Gateway
 from craftlog.runtime.errors import UnavailableError

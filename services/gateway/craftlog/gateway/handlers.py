@@ -1,19 +1,22 @@
 """What a request wants becomes a command, and the command events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import uuid4
 
+from pydantic_core import to_json
+
 from craftlog.contracts.envelope import event_id
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway.decider import disk, project, session, space
+from craftlog.gateway.bodies import MOST_SMALL_BYTES
+from craftlog.gateway.decider import disk, project, session, session_commands, space
 from craftlog.gateway.decider.refusals import AbsentError
 from craftlog.gateway.digests import digest
-from craftlog.gateway.errors import MissingError
+from craftlog.gateway.errors import MissingError, TooLargeError
 from craftlog.gateway.files import Files
 from craftlog.gateway.heads import Heads
 from craftlog.gateway.limits import MOST_BYTES
@@ -34,7 +37,7 @@ class Gateway:
     reads: Reads
     files: Files
     projects: Desk[project.Project, project.Command]
-    sessions: Desk[session.Session, session.Command]
+    sessions: Desk[session.Session, session_commands.Command]
     disks: Desk[disk.Disk, disk.Command]
     spaces: Desk[space.Space, space.Command]
     artifact_bytes: int = MOST_BYTES
@@ -74,7 +77,7 @@ class Upload:
 
 
 async def create_session(
-    gateway: Gateway, project: str, wanted: session.CreateSession, key: str | None
+    gateway: Gateway, project: str, wanted: session_commands.CreateSession, key: str | None
 ) -> tuple[str, datetime]:
     """Create a session, or find the one that the same key made; return its id and when it began.
 
@@ -94,16 +97,34 @@ async def create_session(
     return address.id, decided.recorded[0].time
 
 
+async def configure_session(
+    gateway: Gateway, address: Address, command: session_commands.ConfigureSession | session_commands.MergeConfigs
+) -> Mapping[str, Any]:
+    """Change a session's configs and return them.
+
+    Raises:
+        AbsentError: there is no session.
+        TooLargeError: they would have more than 64 KiB.
+    """
+    if isinstance(command, session_commands.MergeConfigs):
+        known = (await gateway.sessions.state(address)).state.configs
+        if (size := len(to_json(session.merged(known, command.changes)))) > MOST_SMALL_BYTES:
+            raise TooLargeError(f"configs: {size} bytes are more than {MOST_SMALL_BYTES}")
+    decided = await gateway.sessions.transact(address, [command], cause=str(uuid4()))
+    await gateway.heads.await_version(address, decided.position.version)
+    return decided.state.configs
+
+
 async def connect_space(gateway: Gateway, address: Address, space_id: str) -> None:
     """Connect a session to a space; raises MissingError or AbsentError where one of them is not there."""
     await gateway.check(Address(Kind.SPACE, address.project, space_id), "space_id")
-    decided = await gateway.sessions.transact(address, [session.ConnectSpace(space_id)], cause=str(uuid4()))
+    decided = await gateway.sessions.transact(address, [session_commands.ConnectSpace(space_id)], cause=str(uuid4()))
     await gateway.heads.await_version(address, decided.position.version)
 
 
 async def delete_session(gateway: Gateway, address: Address) -> None:
     """End a session; raises AbsentError where there is none."""
-    decided = await gateway.sessions.transact(address, [session.DeleteSession()], cause=str(uuid4()))
+    decided = await gateway.sessions.transact(address, [session_commands.DeleteSession()], cause=str(uuid4()))
     await gateway.heads.await_version(address, decided.position.version)
 
 

@@ -1,4 +1,4 @@
-"""Sessions: begun, listed, connected, flushed, ended."""
+"""Sessions: begun, listed, configured, connected, flushed, ended."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -8,12 +8,14 @@ from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.bodies import idempotency_key, small_object
+from craftlog.gateway.containment import sessions_with
 from craftlog.gateway.cursors import listed
-from craftlog.gateway.decider.session import CreateSession
-from craftlog.gateway.fields import a_flag, an_id, an_object_or_none
+from craftlog.gateway.decider.session_commands import ConfigureSession, CreateSession, MergeConfigs
+from craftlog.gateway.fields import a_flag, an_id, an_object, an_object_or_none
 from craftlog.gateway.flushing import flush
-from craftlog.gateway.handlers import connect_space, create_session, delete_session
-from craftlog.gateway.parameters import Id, Off, OtherId, Project, Wanted, Wired
+from craftlog.gateway.handlers import configure_session, connect_space, create_session, delete_session
+from craftlog.gateway.limits import parse
+from craftlog.gateway.parameters import Id, Off, OtherId, Project, Text, Wanted, Wired
 
 router = APIRouter(prefix="/session", tags=["session"])
 
@@ -42,13 +44,23 @@ async def create(request: Request, gateway: Wired, project: Project) -> Response
 
 @router.get("")
 async def list_(
-    *, gateway: Wired, project: Project, page: Wanted, space_id: OtherId = None, not_connected: Off = False
+    *,
+    gateway: Wired,
+    project: Project,
+    page: Wanted,
+    space_id: OtherId = None,
+    not_connected: Off = False,
+    filter_by_configs: Text = None,
 ) -> Response:
-    """List sessions: all, those of a space, or with ``not_connected`` those without one."""
+    """List sessions: of a space, or with ``not_connected`` of none, and whose configs contain what is given as JSON."""
     filters: Document = {"deleted": False}
     if not_connected or space_id:
         filters["space_id"] = None if not_connected else space_id
-    found = await gateway.reads.heads(SESSIONS, project, page, **filters)
+    if filter_by_configs:
+        within = an_object(parse(filter_by_configs.encode(), "filter_by_configs"), "filter_by_configs")
+        found = await sessions_with(gateway.reads, project, page, filters, within)
+    else:
+        found = await gateway.reads.heads(SESSIONS, project, page, **filters)
     heads, more = listed(found, page.limit, wire.place)
     return answer({"items": [wire.session(head) for head in heads], **more})
 
@@ -58,6 +70,23 @@ async def get(gateway: Wired, project: Project, session_id: Id) -> Response:
     """Return a session."""
     seen = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
     return answer(wire.session(seen.head), stalled=seen.stalled)
+
+
+@router.put("/{session_id}/configs")
+async def configure(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Put configs in the place of those before: ``{configs?}``; without any nothing changes."""
+    configs = an_object_or_none((await small_object(request)).get("configs"), "configs")
+    session = Address(Kind.SESSION, project, session_id)
+    await configure_session(gateway, session, MergeConfigs({}) if configs is None else ConfigureSession(configs))
+    return answer()
+
+
+@router.patch("/{session_id}/configs")
+async def merge_configs(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Change the configs that are named, remove those that are null, and return all: ``{configs}``."""
+    changes = an_object((await small_object(request)).get("configs"), "configs")
+    session = Address(Kind.SESSION, project, session_id)
+    return answer({"configs": await configure_session(gateway, session, MergeConfigs(changes))})
 
 
 @router.delete("/{session_id}")

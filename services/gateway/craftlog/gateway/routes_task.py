@@ -1,6 +1,7 @@
 """A session's tasks, and what became of the finished ones: its board and its lessons, joined as they are read."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -67,6 +68,22 @@ async def learning_status(gateway: Wired, project: Project, session_id: Id) -> R
     ]
     counts = {"space_digested_count": done.count(True), "not_space_digested_count": done.count(False)}
     return answer(counts, stalled=progress.stalled)
+
+
+@router.get("/observing_status")
+async def observing_status(gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Count the messages that the session's board has read, and those that wait; what it cannot read is in neither."""
+    session = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
+    board = await gateway.heads.seen_or_none(Address(Kind.BOARD, project, session_id))
+    head = board.head if board else {}
+    through, skipped = head.get("through_position", 0), len(head.get("skipped", ()))
+    status = {
+        "observed": through - skipped,
+        "in_process": 0,
+        "pending": session.head["messages"] - through,
+        "updated_at": wire.at(datetime.now(UTC)),
+    }
+    return answer(status, stalled=session.stalled if board is None or board.stalled is None else board.stalled)
 
 
 @router.get("/lessons")

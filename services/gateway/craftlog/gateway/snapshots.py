@@ -69,6 +69,7 @@ def session(head: Document) -> Session:
     return Session(
         exists=True,
         request=head["request"],
+        configs=head.get("configs") or {},
         messages=head["messages"],
         last_message_id=head["last_message_id"],
         space_id=head["space_id"],

@@ -15,6 +15,7 @@ from craftlog.contracts.events import (
     KeyRevoked,
     MessageAppended,
     ProjectCreated,
+    SessionConfigured,
     SessionCreated,
     SessionDeleted,
     SpaceConnected,
@@ -107,6 +108,8 @@ def _session(changes: Changes, past: Recorded) -> None:
             )
         case MessageAppended() as message:
             _append(changes, past, message)
+        case SessionConfigured(configs=configs):
+            _update(changes, past, configs=configs)
         case SpaceConnected(space_id=space_id):
             _update(changes, past, space_id=space_id)
         case FlushRequested(through_position=through):

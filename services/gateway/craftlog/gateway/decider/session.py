@@ -8,12 +8,22 @@ from craftlog.contracts.events import (
     Event,
     FlushRequested,
     MessageAppended,
+    SessionConfigured,
     SessionCreated,
     SessionDeleted,
     SpaceConnected,
 )
-from craftlog.contracts.messages import Part, Role, Stored
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, UnansweredKeyError
+from craftlog.gateway.decider.session_commands import (
+    AppendMessages,
+    Command,
+    ConfigureSession,
+    ConnectSpace,
+    CreateSession,
+    DeleteSession,
+    MergeConfigs,
+    RequestFlush,
+)
 
 MOST_KEYS: Final = 256
 
@@ -29,6 +39,7 @@ class Session:
     exists: bool = False
     deleted: bool = False
     request: str | None = None
+    configs: Mapping[str, Any] = field(default_factory=dict)
     messages: int = 0
     last_message_id: str | None = None
     space_id: str | None = None
@@ -41,61 +52,7 @@ class Session:
 INITIAL: Final = Session()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateSession:
-    """Begin a conversation. ``request`` is the digest of a keyed request."""
-
-    configs: dict[str, Any] | None = None
-    disable_task_tracking: bool = False
-    space_id: str | None = None
-    request: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """A message that has no place yet. With ``parts_ref`` its parts are in the bucket."""
-
-    message_id: str
-    role: Role
-    parts: tuple[Part, ...]
-    meta: dict[str, Any]
-    parts_ref: Stored | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AppendMessages:
-    """Add messages at the end, at least one, all or none.
-
-    With an Idempotency-Key their ids derive from it, ``request`` is the digest of the body, and ``looked_up`` is the
-    position through which the read model was found not to have the first of them, which stands for all.
-    """
-
-    messages: tuple[NewMessage, ...]
-    request: str | None = None
-    looked_up: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectSpace:
-    """Let what is finished here teach a space."""
-
-    space_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFlush:
-    """Ask for the board to read all there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteSession:
-    """End it."""
-
-
-Command = CreateSession | AppendMessages | ConnectSpace | RequestFlush | DeleteSession
-
-
-def decide(state: Session, command: Command) -> Sequence[Event]:
+def decide(state: Session, command: Command) -> Sequence[Event]:  # noqa: PLR0911 - one a command
     """Return what a command comes to. Asking twice for the same thing yields nothing new.
 
     Raises:
@@ -110,6 +67,10 @@ def decide(state: Session, command: Command) -> Sequence[Event]:
             return _create(state, command)
         case AppendMessages():
             return _append(state, command)
+        case ConfigureSession(configs):
+            return _configure(state, configs)
+        case MergeConfigs(changes):
+            return _configure(state, merged(state.configs, changes))
         case ConnectSpace(space_id):
             return [] if state.space_id == space_id else [SpaceConnected(space_id=space_id)]
         case RequestFlush():
@@ -121,7 +82,7 @@ def decide(state: Session, command: Command) -> Sequence[Event]:
             assert_never(command)
 
 
-def evolve(state: Session, event: Event) -> Session:
+def evolve(state: Session, event: Event) -> Session:  # noqa: PLR0911 - one an event
     """Return the state after an event."""
     match event:
         case SessionCreated():
@@ -129,6 +90,7 @@ def evolve(state: Session, event: Event) -> Session:
                 state,
                 exists=True,
                 request=event.request,
+                configs=event.configs or {},
                 space_id=event.space_id,
                 tracked=not event.disable_task_tracking,
             )
@@ -137,6 +99,8 @@ def evolve(state: Session, event: Event) -> Session:
             return replace(
                 state, messages=event.position, last_message_id=event.message_id, keys=keys, keys_after=keys_after
             )
+        case SessionConfigured(configs=configs):
+            return replace(state, configs=configs)
         case SpaceConnected(space_id=space_id):
             return replace(state, space_id=space_id)
         case FlushRequested(through_position=through):
@@ -145,6 +109,16 @@ def evolve(state: Session, event: Event) -> Session:
             return Session(exists=True, deleted=True)
         case _:
             return state
+
+
+def merged(configs: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return configs with changes: what is null there is gone, what is not named there stays."""
+    return {name: value for name, value in {**configs, **changes}.items() if changes.get(name, ...) is not None}
+
+
+def _configure(state: Session, configs: dict[str, Any]) -> Sequence[Event]:
+    # Not ==, to which 1, 1.0 and true are the same.
+    return [] if repr(dict(state.configs)) == repr(configs) else [SessionConfigured(configs=configs)]
 
 
 def _create(state: Session, command: CreateSession) -> Sequence[Event]:
