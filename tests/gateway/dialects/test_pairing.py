@@ -1,7 +1,7 @@
 """Calls and results find each other over a conversation, also where no message has an id."""
 
 from craftlog.contracts.messages import Message, Part
-from craftlog.gateway.dialects.pairing import call_id, lacks_calls, paired, tool_name, without_pairs
+from craftlog.gateway.dialects.pairing import call_id, lacks_calls, paired, told, tool_name
 
 
 def call(name: str, **meta: object) -> Part:
@@ -65,9 +65,15 @@ class TestPaired:
             assert paired(messages[cut:], before=messages[:cut]) == whole[cut:]
 
     def test_what_was_sent_stays_beside_what_follows_from_it(self) -> None:
-        messages = conversation([call("find")], [result("find"), result(tool_call_id=7)])
-        parts = [without_pairs(part) for message in paired(messages) for part in message.parts]
-        assert parts == [part for message in messages for part in message.parts]
+        messages = paired(conversation([call("find")], [result("find"), result(tool_call_id="x")]))
+        assert [part.meta for part in messages[1].parts] == [
+            {"name": "find", "paired": {"id": "call_1_0"}},
+            {"tool_call_id": "x"},
+        ]
+        assert [told(part) for part in messages[1].parts] == [
+            {"name": "find", "tool_call_id": "call_1_0"},
+            {"tool_call_id": "x"},
+        ]
 
     def test_asking_twice_changes_nothing(self) -> None:
         messages = conversation([call("find")], [result("find")], [result(tool_call_id="x")])

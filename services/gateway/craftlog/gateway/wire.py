@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import Document
+from craftlog.gateway.dialects.acontext import shown
 from craftlog.gateway.fields import Json
 from craftlog.runtime.claims import PARTS
 
@@ -49,7 +50,7 @@ def message(stored: Document, parts: Sequence[Part], *, task_id: str | None = No
         "parent_id": stored.get("parent_id"),
         "role": stored["role"],
         "meta": stored["meta"],
-        "parts": PARTS.dump_python(tuple(parts), exclude_none=True),
+        "parts": shown(parts, stored["meta"]),
         "task_id": task_id,
         "session_task_process_status": status,
         "created_at": created,

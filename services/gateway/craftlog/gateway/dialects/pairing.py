@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from craftlog.contracts.messages import Message, Part
+from craftlog.gateway.fields import Json
 
-_PAIRED: Final = "paired"
+PAIRED: Final = "paired"
 _ID_OF: Final = {"tool-call": "id", "tool-result": "tool_call_id"}
 
 
@@ -51,12 +52,13 @@ def tool_name(part: Part) -> str:
     return _text(meta.get("name")) or _text(_paired(meta).get("name"))
 
 
-def without_pairs(part: Part) -> Part:
-    """Return a part as it is stored."""
-    if _PAIRED not in (part.meta or {}):
-        return part
-    meta = {key: value for key, value in (part.meta or {}).items() if key != _PAIRED}
-    return part.model_copy(update={"meta": meta or None})
+def told(part: Part) -> Json:
+    """Return what is known of a part, with the id and the name that ``paired`` found out as if they had been sent."""
+    meta = {key: value for key, value in (part.meta or {}).items() if key != PAIRED}
+    if part.type in _ID_OF and PAIRED in (part.meta or {}):
+        found = {_ID_OF[part.type]: call_id(part), "name": tool_name(part)}
+        meta |= {key: value for key, value in found.items() if value}
+    return meta
 
 
 @dataclass(slots=True)
@@ -131,11 +133,11 @@ def _known(part: Part, made_up: str, calls: _Calls) -> dict[str, str]:
 
 
 def _with(part: Part, more: dict[str, str]) -> Part:
-    return part.model_copy(update={"meta": {**(part.meta or {}), _PAIRED: more}})
+    return part.model_copy(update={"meta": {**(part.meta or {}), PAIRED: more}})
 
 
-def _paired(meta: dict[str, Any]) -> dict[str, Any]:
-    said = meta.get(_PAIRED)
+def _paired(meta: Json) -> Json:
+    said = meta.get(PAIRED)
     return said if isinstance(said, dict) else {}
 
 
