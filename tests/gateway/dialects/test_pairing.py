@@ -1,7 +1,7 @@
 """Calls and results find each other over a conversation, also where no message has an id."""
 
 from craftlog.contracts.messages import Message, Part
-from craftlog.gateway.dialects.pairing import call_id, lacks_calls, paired, told, tool_name
+from craftlog.gateway.dialects.pairing import call_id, identified, lacks_calls, paired, tool_name
 
 
 def call(name: str, **meta: object) -> Part:
@@ -70,7 +70,7 @@ class TestPaired:
             {"name": "find", "paired": {"id": "call_1_0"}},
             {"tool_call_id": "x"},
         ]
-        assert [told(part) for part in messages[1].parts] == [
+        assert [identified(part) for part in messages[1].parts] == [
             {"name": "find", "tool_call_id": "call_1_0"},
             {"tool_call_id": "x"},
         ]
@@ -81,9 +81,15 @@ class TestPaired:
 
 
 class TestLacksCalls:
-    def test_tells_of_a_result_whose_call_came_before(self) -> None:
-        messages = conversation([call("find")], [result("find")], [call("book", id="b")], [result(tool_call_id="b")])
+    def test_tells_of_a_result_without_an_id_whose_call_came_before(self) -> None:
+        messages = conversation([call("find")], [result("find")], [call("find", id="b")], [result("find")])
         assert not lacks_calls(messages)
         assert lacks_calls(messages[1:])
-        assert lacks_calls(messages[3:])
         assert not lacks_calls(messages[2:])
+        assert lacks_calls(messages[3:])
+
+    def test_tells_of_one_that_does_not_name_its_tool_where_that_matters(self) -> None:
+        messages = conversation([call("find", id="a")], [result(tool_call_id="a")])
+        assert not lacks_calls(messages, names=True)
+        assert not lacks_calls(messages[1:])
+        assert lacks_calls(messages[1:], names=True)

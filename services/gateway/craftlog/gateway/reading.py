@@ -31,7 +31,6 @@ _URLS_LAST: Final = timedelta(hours=24)
 # How many are worked on before others have their turn.
 _AT_ONCE: Final = 200
 _LOOK_BACK: Final = 64
-_UNPAIRED: Final = (ACONTEXT, "openai")
 _MOST_BYTES_IN_PAGE: Final = 4 * MOST_BYTES
 
 
@@ -75,10 +74,9 @@ async def page(gateway: Gateway, session: Address, wish: Wish) -> Page:
     urls = await _urls(gateway, session, messages)
     if wish.format == ACONTEXT:
         write = _as_stored(stored, await gateway.heads.head(Address(Kind.BOARD, session.project, session.id)))
-        before: list[Message] = []
     else:
         write = partial(_as, DIALECTS[wish.format], {sha256: link["url"] for sha256, link in urls.items()})
-        before = [] if wish.format in _UNPAIRED else await _before(gateway, session, first, messages)
+    before = await _before(gateway, session, first, messages, names=wish.format == "gemini")
     items, rest = await _aside(len(messages), partial(_written, messages, wish, before, write))
     public = {"public_urls": urls if wish.format == ACONTEXT and wish.with_urls else None}
     return Page(items, {**rest, **public, **more}, seen.stalled)
@@ -153,9 +151,11 @@ async def _urls(gateway: Gateway, session: Address, messages: Sequence[Message])
     return {sha256: {"url": signed[key], "expire_at": until} for sha256, key in keys.items()}
 
 
-async def _before(gateway: Gateway, session: Address, first: int, messages: Sequence[Message]) -> list[Message]:
-    """Return the messages before a page where it has results of calls that it does not show."""
-    if first <= 1 or not lacks_calls(messages):
+async def _before(
+    gateway: Gateway, session: Address, first: int, messages: Sequence[Message], *, names: bool
+) -> list[Message]:
+    """Return the messages before a page where it has results of calls that it does not show, and needs these."""
+    if first <= 1 or not lacks_calls(messages, names=names):
         return []
     return [one async for _, found in read(gateway, session, max(first - _LOOK_BACK, 1), first - 1) for one in found]
 
@@ -165,8 +165,7 @@ def _written(
 ) -> tuple[bytes, Json]:
     """Return the items of a page as JSON, and what follows from them."""
     edited = edit(messages, wish.strategies, wish.pin)
-    known = edited.messages if wish.format in _UNPAIRED else paired(edited.messages, before)
-    items = [write(message) for message in known]
+    items = [write(message) for message in paired(edited.messages, before)]
     # One an item: where a message comes to several (tool results), it has its id several times.
     told = [message for message, own in zip(edited.messages, items, strict=True) for _ in own]
     return to_json([item for own in items for item in own]), {

@@ -8,7 +8,6 @@ from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import Document
 from craftlog.gateway.dialects.acontext import shown
 from craftlog.gateway.fields import Json
-from craftlog.runtime.claims import PARTS
 
 ARTIFACT_INFO: Final = "__artifact_info__"
 USER_META: Final = "user_meta"

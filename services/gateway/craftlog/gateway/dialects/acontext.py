@@ -8,7 +8,7 @@ from typing import Any, Final, cast, get_args
 
 from craftlog.contracts.messages import Part, PartType
 from craftlog.gateway.dialects.canonical import Attached, Canonical, Said
-from craftlog.gateway.dialects.pairing import PAIRED, told
+from craftlog.gateway.dialects.pairing import PAIRED, identified
 from craftlog.gateway.dialects.texts import json_text, json_value
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.fields import Json, a_text, a_text_or_none, an_object, an_object_or_none
@@ -46,10 +46,11 @@ def from_canonical(message: Said, _urls: Mapping[str, str], /) -> list[Json]:
 def shown(parts: Sequence[Part], meta: Mapping[str, Any]) -> list[Json]:
     """Return the parts of a message of this ``meta`` as they were sent; what is empty is absent.
 
-    Others' calls and results have what ``paired`` knows of them, since a result needs an id in this format.
+    Others' calls and results have the ids that ``paired`` found out, since a result needs one in this format.
     """
     return [
-        _shown(part, (part.meta or {}) if meta.get("source_format") == "acontext" else told(part)) for part in parts
+        _shown(part, (part.meta or {}) if meta.get("source_format") == "acontext" else identified(part))
+        for part in parts
     ]
 
 

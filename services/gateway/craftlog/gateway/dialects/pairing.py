@@ -32,12 +32,12 @@ def paired(messages: Iterable[Message], before: Iterable[Message] = ()) -> list[
     return [_read(message, calls) for message in messages]
 
 
-def lacks_calls(messages: Iterable[Message]) -> bool:
-    """Tell whether there is a result whose call is not among these messages."""
+def lacks_calls(messages: Iterable[Message], *, names: bool = False) -> bool:
+    """Tell whether a result's id, or with ``names`` that or its tool's name, is known only from messages before."""
     calls = _Calls()
     for message in messages:
         _read(message, calls)
-    return calls.missed
+    return calls.missed_names if names else calls.missed_ids
 
 
 def call_id(part: Part) -> str:
@@ -52,13 +52,11 @@ def tool_name(part: Part) -> str:
     return _text(meta.get("name")) or _text(_paired(meta).get("name"))
 
 
-def told(part: Part) -> Json:
-    """Return what is known of a part, with the id and the name that ``paired`` found out as if they had been sent."""
+def identified(part: Part) -> Json:
+    """Return what is known of a part, a call's or a result's id as if it had been sent."""
     meta = {key: value for key, value in (part.meta or {}).items() if key != PAIRED}
-    if part.type in _ID_OF and PAIRED in (part.meta or {}):
-        found = {_ID_OF[part.type]: call_id(part), "name": tool_name(part)}
-        meta |= {key: value for key, value in found.items() if value}
-    return meta
+    found = call_id(part)
+    return meta | {_ID_OF[part.type]: found} if found else meta
 
 
 @dataclass(slots=True)
@@ -72,7 +70,8 @@ class _Calls:
     """The calls so far: each turn's unanswered ones by name, and the newest of each id."""
 
     def __init__(self) -> None:
-        self.missed = False
+        self.missed_ids = False
+        self.missed_names = False
         self._turn = 0
         self._by_id: dict[str, _Call] = {}
         self._unanswered: dict[str, list[tuple[int, deque[_Call]]]] = {}
@@ -91,7 +90,8 @@ class _Calls:
         """Return the call that a result with this id, or else with this name, answers."""
         call = self._by_id.get(call_id) if call_id else self._oldest_of_newest_turn(name)
         if call is None:
-            self.missed = True
+            self.missed_ids = self.missed_ids or not call_id
+            self.missed_names = self.missed_names or not call_id or not name
             return None
         call.answered = True
         return call

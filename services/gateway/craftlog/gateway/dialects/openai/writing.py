@@ -108,7 +108,7 @@ class _Writer:
 
     def _result(self, part: Part) -> Json:
         meta = meta_of(part)
-        if self._own and self._role == "function":
+        if self._own and self._role == "function" and not meta.get("tool_call_id"):
             item: Json = {"role": "function", "name": meta.get("name")}
         else:
             given = meta.get("tool_call_id") if self._own else None
