@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 CONNECTIONS = 64
@@ -35,16 +35,23 @@ class Connection:
 
     def __init__(self, port: int, token: str) -> None:
         self._port = port
-        self._headers = f"Host: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        self._headers = {"Host": "localhost", "Authorization": f"Bearer {token}"}
 
     async def open(self) -> None:
         """Connect."""
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
 
     async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Send JSON and return status and body."""
+        return await self.ask("POST", path, body, {"Content-Type": "application/json"})
+
+    async def ask(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
         """Send one request and return status and body."""
-        head = f"POST {path} HTTP/1.1\r\n{self._headers}Content-Length: {len(body)}\r\n\r\n"
-        self._writer.write(head.encode() + body)
+        own = {**self._headers, **(headers or {}), "Content-Length": len(body)}
+        head = "".join(f"{name}: {value}\r\n" for name, value in own.items())
+        self._writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = int(answer.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
         return int(answer[9:12]), await self._reader.readexactly(length)
