@@ -104,6 +104,11 @@ async def find(
     return await reach(lambda: (cursor.sort(list(order)) if order else cursor).to_list(None))
 
 
+async def by_id(collection: Collection, ids: Sequence[str]) -> dict[str, Document]:
+    """Return the documents with these ids that are there; raises UnavailableError as ``find`` does."""
+    return {found["_id"]: found for found in await find(collection, {"_id": {"$in": list(ids)}})}
+
+
 class MongoStore:
     """A read model in MongoDB: heads in one collection, children in others.
 

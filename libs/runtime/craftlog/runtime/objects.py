@@ -26,7 +26,7 @@ T = TypeVar("T")
 _MADE_MEANWHILE: Final = "BucketAlreadyOwnedByYou"
 _GONE: Final = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchObject"})
 _AT_ONCE: Final = 32
-_PIECE: Final = 256 * 1024
+PIECE: Final = 256 * 1024
 _FOR_ONE_PUT: Final = timedelta(minutes=15)
 
 
@@ -55,7 +55,7 @@ class Objects:
         # Few and short retries: the callers retry, and a client waits for the answer.
         self._pool = urllib3.PoolManager(
             maxsize=_AT_ONCE,
-            blocksize=_PIECE,
+            blocksize=PIECE,
             timeout=urllib3.Timeout(connect=2, read=30),
             retries=urllib3.Retry(total=1, backoff_factor=0.1),
         )
@@ -174,14 +174,14 @@ class Objects:
 
     def _open(self, key: str) -> tuple[Any, bytes]:
         response = self._client.get_object(bucket_name=self.bucket, object_name=key)
-        return response, response.read(_PIECE)
+        return response, response.read(PIECE)
 
     async def _rest(self, response: Any, piece: bytes) -> AsyncGenerator[bytes, None]:
         try:
             while piece:
                 yield piece
                 # Read on wherever something is missing, so that a download that broke off is an error and no end.
-                piece = await self._reach(lambda: response.read(_PIECE)) if response.length_remaining else b""
+                piece = await self._reach(lambda: response.read(PIECE)) if response.length_remaining else b""
         finally:
             response.close()
 
@@ -218,7 +218,7 @@ def _digests(stream: BinaryIO) -> tuple[str, str, int]:
     """Return of a whole file its SHA-256 in hex, what S3 checks it by (Content-MD5), and its size in bytes."""
     hashed, checked, size = sha256(), md5(usedforsecurity=False), 0
     stream.seek(0)
-    while piece := stream.read(_PIECE):
+    while piece := stream.read(PIECE):
         hashed.update(piece)
         checked.update(piece)
         size += len(piece)

@@ -1,11 +1,13 @@
 """What the gateway asks of the files on a disk: an index answers, however many there are."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Final
 
 from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, Document
 from craftlog.gateway.paths import Place, subdirectories
-from craftlog.runtime.mongo import Database, find, reach
+from craftlog.gateway.together import Together
+from craftlog.runtime.mongo import Database, by_id, find, reach
 
 _AT_ONCE: Final = 1000
 _ORDER: Final = [("path", 1), ("filename", 1)]
@@ -18,16 +20,16 @@ class Files:
     def __init__(self, database: Database) -> None:
         self._files = database[ARTIFACTS]
         self._directories = database[DIRECTORIES]
+        self._file = Together(partial(by_id, self._files))
 
     async def file(self, disk_id: str, place: Place) -> Document | None:
         """Return the file at a place."""
-        found = await find(self._files, {"_id": f"{disk_id}:{''.join(place)}"})
-        return found[0] if found else None
+        return await self._file(f"{disk_id}:{''.join(place)}")
 
     async def files(self, ids: Sequence[str]) -> list[Document]:
         """Return those of these files that are there, in order."""
-        found = await find(self._files, {"_id": {"$in": list(ids)}})
-        return sorted(found, key=lambda file: (file["path"], file["filename"]))
+        found = await by_id(self._files, ids)
+        return sorted(found.values(), key=lambda file: (file["path"], file["filename"]))
 
     async def within(self, disk_id: str, directory: str) -> list[Document]:
         """Return the files directly in a directory, by name."""

@@ -44,7 +44,7 @@ class Gateway:
 
     async def check(self, address: Address, field: str) -> None:
         """Raise MissingError, naming the field, where the log holds no such aggregate, or its end."""
-        last = await self.log.last(address)
+        last = await self.heads.last(address)
         if last is None or last.is_tombstone:
             raise MissingError(f"{field}: there is no {address.kind} {address.id}")
 

@@ -1,20 +1,22 @@
 """Reading your own writes: ask the log how far an aggregate is, and wait until its read model is there too."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from nats.aio.msg import Msg
 
-from craftlog.contracts.envelope import UndecodableError
+from craftlog.contracts.envelope import Recorded, UndecodableError
 from craftlog.contracts.readmodels import BOARDS, DISKS, PROJECTS, SESSIONS, SPACES, TREES, Document
 from craftlog.contracts.subjects import HEADS, Address, Kind
 from craftlog.gateway.errors import MissingError
+from craftlog.gateway.together import Together
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.log import Log
-from craftlog.runtime.mongo import Database, reach
+from craftlog.runtime.mongo import Database, by_id
 
 T = TypeVar("T")
 
@@ -47,6 +49,8 @@ class Heads:
         self._log = log
         self._database = database
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._last = Together(self._look_at_log)
+        self._head = {kind: Together(partial(by_id, database[name])) for kind, name in COLLECTIONS.items()}
 
     async def listen(self) -> None:
         """Hear the announcements. Without them everything still works, a second later."""
@@ -58,9 +62,12 @@ class Heads:
         Raises:
             UnavailableError: MongoDB cannot be reached.
         """
-        collection = self._database[COLLECTIONS[address.kind]]
-        found: Document | None = await reach(lambda: collection.find_one({"_id": address.id}))
+        found = await self._head[address.kind](address.id)
         return found if found and found.get("project") == address.project else None
+
+    async def last(self, address: Address) -> Recorded | None:
+        """Return the newest event of an aggregate as ``Log.last`` does."""
+        return await self._last(address)
 
     async def seen(self, address: Address, budget: float = READ_BUDGET) -> Seen:
         """Return the head once it has reached the log.
@@ -79,7 +86,7 @@ class Heads:
         version = _NEVER
         # Where it cannot be decoded nobody can fold it either: the projector is about to say so, if it has not.
         with suppress(UndecodableError):
-            last = await self._log.last(address)
+            last = await self.last(address)
             if last is None or last.is_tombstone:
                 return None
             version = last.version
@@ -120,6 +127,10 @@ class Heads:
         except TimeoutError as late:
             raise UnavailableError(f"the read model of {address.kind} {address.id} is behind; ask again") from late
 
+    async def _look_at_log(self, addresses: Sequence[Address]) -> dict[Address, Recorded | Exception | None]:
+        found = await asyncio.gather(*map(self._log.last, addresses), return_exceptions=True)
+        return {address: _raised(one) for address, one in zip(addresses, found, strict=True)}
+
     @contextmanager
     def _announced(self, address: Address) -> Iterator[asyncio.Event]:
         moved = asyncio.Event()
@@ -135,6 +146,12 @@ class Heads:
     async def _on_announcement(self, message: Msg) -> None:
         for moved in self._waiting.get(message.subject, ()):
             moved.set()
+
+
+def _raised(result: T | BaseException) -> T | Exception:
+    if isinstance(result, BaseException) and not isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _stalled(address: Address, head: Document) -> Seen:

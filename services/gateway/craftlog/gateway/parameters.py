@@ -46,7 +46,7 @@ Off = Annotated[bool, or_default(default=False), Query()]
 On = Annotated[bool, or_default(default=True), Query()]
 
 
-def _page(*, limit: Limit = 20, cursor: Text = None, time_desc: Off = False) -> Page:
+async def _page(*, limit: Limit = 20, cursor: Text = None, time_desc: Off = False) -> Page:
     return Page(limit, cursor, time_desc)
 
 

@@ -21,7 +21,7 @@ from craftlog.gateway.handlers import Gateway, Upload, describe_artifact, remove
 from craftlog.gateway.limits import parse
 from craftlog.gateway.parameters import Id, On, Project, Text, Wired, or_default, required
 from craftlog.gateway.zipping import Entry, zipped
-from craftlog.runtime.objects import ObjectMissingError
+from craftlog.runtime.objects import PIECE, ObjectMissingError
 
 router = APIRouter(prefix="/disk/{disk_id}/artifact", tags=["disk"])
 
@@ -114,12 +114,13 @@ async def download(gateway: Wired, project: Project, disk_id: Id, file_path: Tex
     stored, _ = await _file(gateway, project, disk_id, file_path)
     asset = stored["asset"]
     with_name = {"Content-Disposition": paths.attachment(stored["filename"]), "ETag": f'"{asset["sha256"]}"'}
-    headers = {**_SAFE, **with_name, "Content-Length": str(asset["size_b"])}
+    headers = {**_SAFE, **with_name, "Content-Length": str(asset["size_b"]), "Content-Type": asset["mime"]}
     try:
-        pieces = await gateway.objects.pieces(asset["s3_key"])
+        if asset["size_b"] <= PIECE:
+            return Response(await gateway.objects.get(asset["s3_key"]), headers=headers)
+        return StreamingResponse(await gateway.objects.pieces(asset["s3_key"]), headers=headers)
     except ObjectMissingError as gone:
         raise MissingError("file_path: this file was just removed") from gone
-    return StreamingResponse(pieces, headers=headers, media_type=asset["mime"])
 
 
 @router.get("/zip")
