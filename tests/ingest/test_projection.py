@@ -8,6 +8,7 @@ from craftlog.contracts.events import (
     ArtifactDescribed,
     ArtifactRemoved,
     ArtifactStored,
+    CopyOf,
     DiskCreated,
     DiskDeleted,
     Event,
@@ -23,7 +24,7 @@ from craftlog.contracts.events import (
     TaskStarted,
 )
 from craftlog.contracts.messages import Part, Stored
-from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, MESSAGES, Project
+from craftlog.contracts.readmodels import ARTIFACTS, COPIES, DIRECTORIES, MESSAGES, Project
 from craftlog.ingest import projection
 from craftlog.testing.examples import (
     DISK,
@@ -149,6 +150,39 @@ class TestSession:
     def test_a_session_that_begins_twice_is_not_folded(self):
         with pytest.raises(ValueError, match=r"version 2: session .* was there already"):
             fold(projection.session, history(SESSION, SessionCreated(), SessionCreated()))
+
+
+class TestCopy:
+    def begun(self, messages: int = 2) -> SessionCreated:
+        return SessionCreated(configs={"a": 1}, copy_of=CopyOf(session_id=SPACE_ID, messages=messages))
+
+    def test_is_not_listed_before_it_has_all_messages(self):
+        events = history(SESSION, self.begun(), said(1))
+        store = fold(projection.session, events)
+        assert "created_at" not in store.said
+        assert store.said["copy_of"] == {"session_id": SPACE_ID, "messages": 2}
+        assert store.children[COPIES, SESSION_ID] == {"project": PROJECT, "begun_at": events[0].time}
+
+    @pytest.mark.parametrize("cuts", [[], [1], [2], [1, 2]])
+    def test_is_a_session_from_the_time_of_its_last_message_on(self, cuts: list[int]):
+        events = history(SESSION, self.begun(), said(1), said(2, message_id=SPACE_ID))
+        store = fold(projection.session, events, cuts)
+        assert (store.said["created_at"], store.said["messages"]) == (events[2].time, 2)
+        assert (COPIES, SESSION_ID) not in store.children
+
+    def test_goes_on_like_any_other(self):
+        events = history(SESSION, self.begun(), *map(said, (1, 2, 3)), SpaceConnected(space_id=SPACE_ID))
+        assert fold(projection.session, events).said["created_at"] == events[2].time
+
+    def test_of_an_empty_session_is_one_at_once(self):
+        events = history(SESSION, self.begun(messages=0))
+        store = fold(projection.session, events)
+        assert (store.said["created_at"], store.children) == (events[0].time, {})
+
+    @pytest.mark.parametrize("cuts", [[], [1], [2]])
+    def test_that_is_given_up_leaves_nothing_to_read(self, cuts: list[int]):
+        store = fold(projection.session, history(SESSION, self.begun(), said(1), SessionDeleted()), cuts)
+        assert (store.said, list(store.children)) == ({"deleted": True}, [TO_ERASE])
 
 
 class TestDisk:

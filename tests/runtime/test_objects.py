@@ -42,6 +42,17 @@ class TestObjects:
             await objects.get("p/session/a/1")
         assert await objects.get("p/session/ab/1") == b"neighbour"
 
+    async def test_copy_within_the_bucket_with_their_type(self, objects: Objects):
+        etag = await objects.put("p/session/c/1", LARGE, len(LARGE), "image/png")
+        assert await objects.copy("p/session/c/1", "p/session/d/1") == etag
+        await objects.delete_prefix("p/session/c/")
+        assert await objects.get("p/session/d/1") == LARGE
+        url = await objects.sign("p/session/d/1", timedelta(minutes=1))
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(url)).headers["content-type"] == "image/png"
+        with pytest.raises(ObjectMissingError):
+            await objects.copy("p/session/c/1", "p/session/d/2")
+
     async def test_keep_bytes_once_an_aggregate_under_their_sha256(self, objects: Objects):
         file = io.BytesIO(LARGE)
         file.read(7)

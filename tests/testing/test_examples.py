@@ -21,6 +21,7 @@ class TestExamples:
         }
         assert left_out == {
             ("SessionCreated", "disable_task_tracking"),
+            ("SessionCreated", "copy_of"),
             ("MessageAppended", "parent_id"),
             ("MessageAppended", "parts_ref"),
             ("MessageAppended", "request"),

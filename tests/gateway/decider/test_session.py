@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from craftlog.contracts.events import (
+    CopyOf,
     FlushRequested,
     MessageAppended,
     SessionConfigured,
@@ -16,9 +17,12 @@ from craftlog.contracts.messages import Part
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, UnansweredKeyError
 from craftlog.gateway.decider.session import INITIAL, MOST_KEYS, Session, decide, evolve
 from craftlog.gateway.decider.session_commands import (
+    AbandonCopy,
     AppendMessages,
+    BeginCopy,
     ConfigureSession,
     ConnectSpace,
+    CopyMessages,
     CreateSession,
     DeleteSession,
     MergeConfigs,
@@ -113,6 +117,54 @@ class TestAppendMessages:
         else:
             with pytest.raises(UnansweredKeyError):
                 decide(state, command)
+
+
+class TestCopy:
+    begun = SessionCreated(configs={"a": 1}, disable_task_tracking=True, copy_of=CopyOf(session_id="s", messages=3))
+    copying = sessions.given(begun, appended(1))
+    complete = copying.given(appended(2), appended(3))
+
+    def test_begins_knowing_what_it_will_have(self):
+        begin = BeginCopy(CopyOf(session_id="s", messages=3), {"a": 1}, disable_task_tracking=True)
+        sessions.when(begin).then(self.begun)
+        self.copying.when(begin).then_nothing_happened()
+        self.complete.when(begin).then_nothing_happened()
+
+    def test_takes_what_follows_in_the_original_and_nothing_twice(self):
+        rest = append("m2", "m3").messages
+        self.copying.when(CopyMessages(1, rest)).then(appended(2), appended(3))
+        self.copying.when(CopyMessages(0, append("m1").messages)).then_nothing_happened()
+        self.copying.when(CopyMessages(2, append("m3").messages)).then_nothing_happened()
+        self.complete.when(CopyMessages(3, append("m4").messages)).then_nothing_happened()
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            append("m2"),
+            ConnectSpace(SPACE_ID),
+            MergeConfigs({"a": 1}),
+            RequestFlush(),
+            DeleteSession(),
+            CreateSession(),
+        ],
+    )
+    def test_is_no_session_for_anybody_else_before_it_is_complete(self, command):
+        self.copying.when(command).then_rejected(AbsentError, "being copied")
+
+    def test_is_a_session_like_any_other_when_it_is_complete(self):
+        self.complete.when(append("m4")).then(appended(4))
+        self.complete.when(MergeConfigs({"b": 2})).then(SessionConfigured(configs={"a": 1, "b": 2}))
+        self.complete.when(DeleteSession()).then(deleted)
+
+    def test_of_an_empty_session_is_complete_at_once(self):
+        empty = sessions.given(SessionCreated(copy_of=CopyOf(session_id="s", messages=0)))
+        empty.when(append("m1")).then(appended(1))
+
+    def test_is_given_up_only_where_it_lacks_something(self):
+        self.copying.when(AbandonCopy()).then(deleted)
+        self.complete.when(AbandonCopy()).then_nothing_happened()
+        self.copying.given(deleted).when(AbandonCopy()).then_rejected(AbsentError, "no such session")
+        self.copying.given(deleted).when(CopyMessages(1, append("m2").messages)).then_rejected(AbsentError, "no such")
 
 
 class TestConfigureSession:

@@ -57,14 +57,26 @@ class KeyRevoked(Event):
 # ── session, written by the gateway ──────────────────────────────────────────────────────────────────────────────────
 
 
+class CopyOf(Shape):
+    """What a session is a copy of: the first so many ``messages`` of another one."""
+
+    session_id: str
+    messages: int
+
+
 class SessionCreated(Event):
-    """A conversation began. ``request`` is the digest of the keyed request that made it, if any."""
+    """A conversation began. ``request`` is the digest of the keyed request that made it, if any.
+
+    With ``copy_of`` the messages of the original follow, in several decisions where there are many: for readers there
+    is no such session before it has all of them.
+    """
 
     KIND = Kind.SESSION
     configs: dict[str, Any] | None = None
     disable_task_tracking: bool = False
     space_id: str | None = None
     request: str | None = None
+    copy_of: CopyOf | None = None
 
 
 class MessageAppended(Event):

@@ -15,6 +15,7 @@ Document = dict[str, Any]
 PROJECTS: Final = "projects"
 SESSIONS: Final = "sessions"
 MESSAGES: Final = "messages"
+COPIES: Final = "copies"
 DISKS: Final = "disks"
 ARTIFACTS: Final = "artifacts"
 DIRECTORIES: Final = "directories"
@@ -29,7 +30,9 @@ LESSONS: Final = "lessons"
 # projects   {name, keys: [{id, name, hash, requests_per_second, burst, body_bytes, created_at, revoked_at}],
 #             created_at, updated_at}                    one document: a decision about its keys needs them all
 # sessions   {configs, disable_task_tracking, space_id, messages, last_message_id, flushed_through, request, created_at,
-#             updated_at, deleted}                       ``messages`` counts them: readers take positions 1..messages
+#             updated_at, copy_of, deleted}              ``messages`` counts them: readers take positions 1..messages; a
+#                                                        copy without ``created_at`` does not have all, and is not there
+# copies     _id session id {project, begun_at}          those copies
 # messages   _id "<session>/<message id>" {project, session_id, position, message_id, parent_id, role, parts, parts_ref,
 #             meta, request, created_at}
 # disks      {directories, created_at, updated_at, deleted}   ``directories``: true where that collection has them all

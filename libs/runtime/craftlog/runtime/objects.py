@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error, ServerError
 
@@ -93,6 +94,14 @@ class Objects:
         stream = io.BytesIO(data) if isinstance(data, bytes) else data
         return await self._into_the_bucket(lambda: self._put(key, stream, size, _digests(stream)[1], mime))
 
+    async def copy(self, source: str, key: str) -> str:
+        """Copy an object within the bucket and return the copy's ETag; its bytes do not come here.
+
+        Raises:
+            ObjectMissingError: there is none to copy.
+        """
+        return await self._reach(lambda: self._copy(source, key))
+
     async def get(self, key: str) -> bytes:
         """Return an object's bytes.
 
@@ -171,6 +180,11 @@ class Objects:
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or not response.data.startswith(b"<?xml"):
             raise ServerError(f"HTTP status {response.status}", response.status)
         raise S3Error.fromxml(response)
+
+    def _copy(self, source: str, key: str) -> str:
+        original = CopySource(bucket_name=self.bucket, object_name=source)
+        made = self._client.copy_object(bucket_name=self.bucket, object_name=key, source=original)
+        return str(made.etag)
 
     def _open(self, key: str) -> tuple[Any, bytes]:
         response = self._client.get_object(bucket_name=self.bucket, object_name=key)

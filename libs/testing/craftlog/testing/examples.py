@@ -65,7 +65,9 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
     e.ArtifactRemoved(path="/reports/", filename="hello.txt"),
     e.DiskDeleted(),
     e.SpaceCreated(configs={"language": "en"}),
-    e.TaskOpened(task_id=TASK_ID, order=1, description="Collect information on landing pages", engine="rules"),
+    e.TaskOpened(
+        task_id=TASK_ID, order=1, description="Collect information on landing pages", engine="rules", rank="m"
+    ),
     e.TaskDescribed(task_id=TASK_ID, description="Collect recent information on landing pages"),
     e.TaskStarted(task_id=TASK_ID),
     e.TaskProgressed(task_id=TASK_ID, note="I searched the news for landing pages."),

@@ -1,5 +1,6 @@
 """Composition root: the only place where the gateway reads the environment and builds clients."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -30,6 +31,7 @@ from craftlog.gateway import (
     snapshots,
 )
 from craftlog.gateway.auth import DEFAULT_PROJECT, DEFAULT_TOKEN, Keys
+from craftlog.gateway.copying import abandon_the_old
 from craftlog.gateway.decider import disk, project, session, space
 from craftlog.gateway.decider.project import Limits
 from craftlog.gateway.door import PREFIX, Admin, Door
@@ -135,7 +137,9 @@ def build(settings: GatewaySettings) -> ASGIApp:
         if settings.admin_token:
             names = {one: "default" if one == DEFAULT_PROJECT else one for one in configured.values()}
             await patiently(lambda: begin_projects(gateway, names))
+        given_up = asyncio.create_task(abandon_the_old(gateway))
         yield
+        given_up.cancel()
         await client.close()
         database.client.close()
 

@@ -72,7 +72,7 @@ async def append(
     if size <= _SURELY_FITS or all(_size(message) <= MAX_BODY for message in new):
         return await _append(gateway, address, new, key)
     async with gateway.putting(address, "session_id"):
-        return await _append(gateway, address, await _claimed(gateway, address, new, field), key)
+        return await _append(gateway, address, await claimed(gateway, address, new, field), key)
 
 
 async def _append(gateway: Gateway, address: Address, new: Sequence[NewMessage], key: Key | None) -> list[Document]:
@@ -148,22 +148,26 @@ async def _transact(gateway: Gateway, address: Address, command: AppendMessages,
     ]
 
 
-async def _claimed(gateway: Gateway, address: Address, new: Sequence[NewMessage], field: str) -> list[NewMessage]:
-    """Return the messages, those too large for an event with their parts in the bucket."""
-    claimed, data = list(new), dict[str, bytes]()
+async def claimed(gateway: Gateway, address: Address, new: Sequence[NewMessage], field: str) -> list[NewMessage]:
+    """Return the messages, those too large for an event with their parts in the bucket.
+
+    Raises:
+        TooLargeError: what is no part of a message is too large for an event; ``field`` says where it stood.
+    """
+    stored, data = list(new), dict[str, bytes]()
     for at, message in enumerate(new):
         if _size(message) > MAX_BODY:
             parts = PARTS.dump_json(message.parts, exclude_none=True)
             hashed = sha256(parts).hexdigest()
             reference = Stored(key=key_of(address, hashed), sha256=hashed, size_b=len(parts))
-            claimed[at], data[reference.key] = replace(message, parts=(), parts_ref=reference), parts
-            if (size := _size(claimed[at])) > MAX_BODY:
+            stored[at], data[reference.key] = replace(message, parts=(), parts_ref=reference), parts
+            if (size := _size(stored[at])) > MAX_BODY:
                 where = field.format(at)
                 raise TooLargeError(f"{where}: the keys beside content and calls have {size} bytes of {MAX_BODY}")
     await asyncio.gather(
         *(gateway.objects.put(key, parts, len(parts), "application/json") for key, parts in data.items())
     )
-    return claimed
+    return stored
 
 
 def _size(message: NewMessage) -> int:

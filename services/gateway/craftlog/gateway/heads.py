@@ -91,8 +91,9 @@ class Heads:
                 return None
             version = last.version
         seen = await self._reached(address, version, budget)
-        # It may have been deleted since the log was asked.
-        return None if seen.head.get("deleted") else seen
+        # It may have been deleted since the log was asked, or be a copy that does not have all messages yet.
+        copying = seen.head.get("copy_of") and "created_at" not in seen.head
+        return None if seen.head.get("deleted") or copying else seen
 
     async def await_version(self, address: Address, version: int) -> None:
         """Wait a moment for a version to be visible; that it is not yet is no error."""

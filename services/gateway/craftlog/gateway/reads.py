@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from craftlog.contracts.messages import Part
-from craftlog.contracts.readmodels import BLOCKS, LESSONS, MESSAGES, PROJECTS, Document
+from craftlog.contracts.readmodels import BLOCKS, COPIES, LESSONS, MESSAGES, PROJECTS, Document
 from craftlog.gateway.cursors import Page, after_time
 from craftlog.runtime.claims import PARTS
 from craftlog.runtime.mongo import Database, reach
@@ -51,6 +51,10 @@ class Reads:
             return []
         query = {"session_id": session_id, "position": {"$gte": first, "$lte": last}}
         return await self._find(MESSAGES, query, [("position", 1)])
+
+    async def copies(self, begun_before: datetime) -> list[Document]:
+        """Return the copies of sessions that began before a time and do not have all messages yet."""
+        return [copy for copy in await self._find(COPIES, {}) if copy["begun_at"] < begun_before]
 
     async def message(self, session_id: str, message_id: str) -> Document | None:
         """Return a message by its id."""

@@ -9,6 +9,7 @@ from craftlog.gateway import wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.bodies import idempotency_key, small_object
 from craftlog.gateway.containment import sessions_with
+from craftlog.gateway.copying import copy_session
 from craftlog.gateway.cursors import listed
 from craftlog.gateway.decider.session_commands import ConfigureSession, CreateSession, MergeConfigs
 from craftlog.gateway.fields import a_flag, an_id, an_object, an_object_or_none
@@ -103,6 +104,14 @@ async def connect(request: Request, gateway: Wired, project: Project, session_id
     space_id = an_id(body.get("space_id"), "space_id")
     await connect_space(gateway, Address(Kind.SESSION, project, session_id), space_id)
     return answer()
+
+
+@router.post("/{session_id}/copy", status_code=201)
+async def copy(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
+    """Make a session with the same configs and messages: ``{old_session_id, new_session_id}``."""
+    source = Address(Kind.SESSION, project, session_id)
+    made = await copy_session(gateway, source, idempotency_key(request))
+    return answer({"old_session_id": session_id, "new_session_id": made}, status=201)
 
 
 @router.post("/{session_id}/flush")

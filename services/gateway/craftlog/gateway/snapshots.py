@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
+from craftlog.contracts.events import CopyOf
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address
 from craftlog.gateway.decider.disk import Disk
@@ -76,6 +77,7 @@ def session(head: Document) -> Session:
         tracked=not head["disable_task_tracking"],
         flushed_through=head["flushed_through"],
         keys_after=head["messages"],
+        copy_of=CopyOf.model_validate(copied) if (copied := head.get("copy_of")) else None,
     )
 
 

@@ -8,6 +8,7 @@ from craftlog.contracts.events import (
     ArtifactDescribed,
     ArtifactRemoved,
     ArtifactStored,
+    CopyOf,
     DiskCreated,
     DiskDeleted,
     FlushRequested,
@@ -21,7 +22,7 @@ from craftlog.contracts.events import (
     SpaceConnected,
     SpaceCreated,
 )
-from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, MESSAGES, Changes, Document
+from craftlog.contracts.readmodels import ARTIFACTS, COPIES, DIRECTORIES, MESSAGES, Changes, Document
 
 # What is deleted and not yet erased from the log and the bucket: _id "<kind>/<id>" {project}. Known to ingest alone.
 ERASURES: Final = "erasures"
@@ -106,6 +107,8 @@ def _session(changes: Changes, past: Recorded) -> None:
                 request=created.request,
                 deleted=False,
             )
+            if created.copy_of:
+                _begin_copy(changes, past, created.copy_of)
         case MessageAppended() as message:
             _append(changes, past, message)
         case SessionConfigured(configs=configs):
@@ -115,9 +118,23 @@ def _session(changes: Changes, past: Recorded) -> None:
         case FlushRequested(through_position=through):
             _update(changes, past, flushed_through=through)
         case SessionDeleted():
+            if _is_copying(changes.head):
+                changes.put(COPIES, past.address.id, None)
             _delete(changes, past, (MESSAGES,), {"session_id": past.address.id})
         case _:
             raise _foreign(past)
+
+
+def _begin_copy(changes: Changes, past: Recorded, copy_of: CopyOf) -> None:
+    changes.head["copy_of"] = copy_of.model_dump()
+    if copy_of.messages:
+        # It is listed by the time when it became complete: before, somebody may have read the list beyond.
+        del changes.head["created_at"]
+        changes.put(COPIES, past.address.id, {"project": past.address.project, "begun_at": past.time})
+
+
+def _is_copying(head: Document) -> bool:
+    return "copy_of" in head and "created_at" not in head
 
 
 def _append(changes: Changes, past: Recorded, message: MessageAppended) -> None:
@@ -126,6 +143,9 @@ def _append(changes: Changes, past: Recorded, message: MessageAppended) -> None:
         raise ValueError(f"version {past.version}: message at position {message.position}, expected {expected}")
     _update(changes, past, messages=message.position, last_message_id=message.message_id)
     session_id = past.address.id
+    if _is_copying(changes.head) and changes.head["copy_of"]["messages"] == message.position:
+        changes.head["created_at"] = past.time
+        changes.put(COPIES, session_id, None)
     changes.children[MESSAGES, f"{session_id}/{message.message_id}"] = {
         "project": past.address.project,
         "session_id": session_id,
@@ -199,7 +219,7 @@ def _space(changes: Changes, past: Recorded) -> None:
 
 
 def _create(changes: Changes, past: Recorded, **fields: Any) -> None:
-    if "created_at" in changes.head or changes.head.get("deleted"):
+    if "updated_at" in changes.head or changes.head.get("deleted"):
         raise ValueError(f"version {past.version}: {past.address.kind} {past.address.id} was there already")
     changes.head.update(fields, created_at=past.time, updated_at=past.time)
 
@@ -216,7 +236,7 @@ def _delete(changes: Changes, past: Recorded, collections: Iterable[str], childr
 
 
 def _existing(changes: Changes, past: Recorded) -> Document:
-    if "created_at" not in changes.head:
+    if "updated_at" not in changes.head:
         raise ValueError(f"version {past.version}: {past.type}, but there is no {past.address.kind} {past.address.id}")
     return changes.head
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, DISKS, MESSAGES, PROJECTS, SESSIONS, SPACES
+from craftlog.contracts.readmodels import ARTIFACTS, COPIES, DIRECTORIES, DISKS, MESSAGES, PROJECTS, SESSIONS, SPACES
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.ingest.projection import ERASURES
 from craftlog.runtime.mongo import Database, Index, reach
@@ -13,6 +13,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
     PROJECTS: [[("created_at", 1)]],
     SESSIONS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
     MESSAGES: [[("session_id", 1), ("position", 1)]],
+    COPIES: [],
     DISKS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
     ARTIFACTS: [[("disk_id", 1), ("path", 1), ("filename", 1)]],
     DIRECTORIES: [[("disk_id", 1), ("parent", 1)]],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
 from craftlog.contracts.events import (
+    CopyOf,
     Event,
     FlushRequested,
     MessageAppended,
@@ -15,13 +16,18 @@ from craftlog.contracts.events import (
 )
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, UnansweredKeyError
 from craftlog.gateway.decider.session_commands import (
+    AbandonCopy,
     AppendMessages,
+    BeginCopy,
     Command,
     ConfigureSession,
     ConnectSpace,
+    Copying,
+    CopyMessages,
     CreateSession,
     DeleteSession,
     MergeConfigs,
+    NewMessage,
     RequestFlush,
 )
 
@@ -47,12 +53,18 @@ class Session:
     flushed_through: int = 0
     keys: Mapping[str, str] = field(default_factory=dict)
     keys_after: int = 0
+    copy_of: CopyOf | None = None
+
+    @property
+    def is_copying(self) -> bool:
+        """Tell whether this is a copy that does not have all messages yet."""
+        return self.copy_of is not None and self.messages < self.copy_of.messages
 
 
 INITIAL: Final = Session()
 
 
-def decide(state: Session, command: Command) -> Sequence[Event]:  # noqa: PLR0911 - one a command
+def decide(state: Session, command: Command) -> Sequence[Event]:  # noqa: C901, PLR0911 - one a command
     """Return what a command comes to. Asking twice for the same thing yields nothing new.
 
     Raises:
@@ -60,13 +72,17 @@ def decide(state: Session, command: Command) -> Sequence[Event]:  # noqa: PLR091
         ReusedKeyError: the key was used for another request.
         UnansweredKeyError: the key must be looked up further.
     """
-    if state.deleted or not (state.exists or isinstance(command, CreateSession)):
+    if state.deleted or not (state.exists or isinstance(command, CreateSession | BeginCopy)):
         raise AbsentError("there is no such session")
+    if state.is_copying and not isinstance(command, Copying):
+        raise AbsentError("there is no such session: it is being copied")
     match command:
         case CreateSession():
             return _create(state, command)
         case AppendMessages():
             return _append(state, command)
+        case BeginCopy() | CopyMessages() | AbandonCopy():
+            return _copy(state, command)
         case ConfigureSession(configs):
             return _configure(state, configs)
         case MergeConfigs(changes):
@@ -90,6 +106,7 @@ def evolve(state: Session, event: Event) -> Session:  # noqa: PLR0911 - one an e
                 state,
                 exists=True,
                 request=event.request,
+                copy_of=event.copy_of,
                 configs=event.configs or {},
                 space_id=event.space_id,
                 tracked=not event.disable_task_tracking,
@@ -109,6 +126,18 @@ def evolve(state: Session, event: Event) -> Session:  # noqa: PLR0911 - one an e
             return Session(exists=True, deleted=True)
         case _:
             return state
+
+
+def _copy(state: Session, command: Copying) -> Sequence[Event]:
+    match command:
+        case BeginCopy(copy_of, configs, untracked) if not state.exists:
+            return [SessionCreated(configs=configs, disable_task_tracking=untracked, copy_of=copy_of)]
+        case CopyMessages(after, messages) if state.is_copying and after == state.messages:
+            return _added(state, messages)
+        case AbandonCopy() if state.is_copying:
+            return [SessionDeleted()]
+        case _:
+            return []
 
 
 def merged(configs: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,7 +173,11 @@ def _append(state: Session, command: AppendMessages) -> Sequence[Event]:
             return []
         if command.looked_up < state.keys_after:
             raise UnansweredKeyError(state.keys_after)
-    above = (state.last_message_id, *(message.message_id for message in command.messages))
+    return _added(state, command.messages, command.request)
+
+
+def _added(state: Session, messages: Sequence[NewMessage], request: str | None = None) -> Sequence[Event]:
+    above = (state.last_message_id, *(message.message_id for message in messages))
     return [
         MessageAppended(
             message_id=message.message_id,
@@ -154,9 +187,9 @@ def _append(state: Session, command: AppendMessages) -> Sequence[Event]:
             parts=message.parts,
             parts_ref=message.parts_ref,
             meta=message.meta,
-            request=command.request if ordinal == 1 else None,
+            request=request if ordinal == 1 else None,
         )
-        for ordinal, (parent_id, message) in enumerate(zip(above, command.messages, strict=False), start=1)
+        for ordinal, (parent_id, message) in enumerate(zip(above, messages, strict=False), start=1)
     ]
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from craftlog.contracts.events import CopyOf
 from craftlog.contracts.messages import Part, Role, Stored
 
 
@@ -58,6 +59,28 @@ class DeleteSession:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginCopy:
+    """Begin a session that is to have the messages of another one, and is not there before."""
+
+    copy_of: CopyOf
+    configs: dict[str, Any] | None
+    disable_task_tracking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CopyMessages:
+    """Add messages of the original, those that follow its first so many (``after``)."""
+
+    after: int
+    messages: tuple[NewMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonCopy:
+    """End a session that does not have all messages of its original."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigureSession:
     """Put configs in the place of those before."""
 
@@ -71,4 +94,14 @@ class MergeConfigs:
     changes: dict[str, Any]
 
 
-Command = CreateSession | AppendMessages | ConfigureSession | MergeConfigs | ConnectSpace | RequestFlush | DeleteSession
+Copying = BeginCopy | CopyMessages | AbandonCopy
+Command = (
+    CreateSession
+    | AppendMessages
+    | ConfigureSession
+    | MergeConfigs
+    | ConnectSpace
+    | RequestFlush
+    | DeleteSession
+    | Copying
+)

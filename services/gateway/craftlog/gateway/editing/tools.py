@@ -9,6 +9,7 @@ from typing import Final
 from craftlog.contracts.messages import Message, Part, PartType
 from craftlog.gateway import tokens
 from craftlog.gateway.dialects.pairing import call_id, paired, tool_name
+from craftlog.gateway.dialects.turns import is_of_result
 from craftlog.gateway.editing.strategies import RemoveCallParams, RemoveToolResults, Spared
 
 _ABOUT_A_RESULT: Final = ("tool_call_id", "name", "is_error", "paired")
@@ -53,7 +54,7 @@ def _with_changes(parts: Sequence[Part], places: Collection[int], change: Callab
     for place, part in enumerate(parts):
         if part.type == "tool-result":
             emptied = place in places
-        if not (emptied and (part.meta or {}).get("of_result")):
+        if not (emptied and is_of_result(part)):
             yield change(part) if place in places else part
 
 
