@@ -30,12 +30,20 @@ class Asset(Shape):
 
 
 class Part(Shape):
-    """One piece of a message.
+    """One piece of a message; ``meta`` says by type what else is known, alike for every format it may have come in.
 
-    What ``meta`` holds by type: tool-call ``{id?, name, arguments, type}`` (arguments as the provider sent them, for
-    OpenAI a JSON string); tool-result ``{tool_call_id, name?}`` with the result in ``text``; image ``{url, detail?}``;
-    audio ``{data, format}``; file ``{file_id?, file_data?, filename?}``; a refusal is a text with
-    ``{is_refusal: true}``.
+    - tool-call ``{id?, name, arguments, type?}``: arguments are a JSON string; ``type`` is the provider's word for it.
+    - tool-result ``{tool_call_id?, name?, is_error?, type?}``, the result is ``text``. A ``type`` says that the
+      provider ran the tool itself: then call and result stand in one message of the agent. What a result shows beside
+      text follows as parts of their own with ``{of_result: true}``.
+    - image, audio, video, file: the ``asset``; else ``{url}``; else ``{data}`` (base64) with ``media_type`` or
+      ``format``, or ``{file_data}`` (base64 or a data URL); else ``{file_id}`` in the provider's store; ``filename?``.
+      A file that is text has it in ``text``.
+    - data ``{data_type}``: anything else. ``thinking`` has an agent's thoughts in ``text``.
+    - text: a refusal has ``{is_refusal: true}``.
+
+    A call or a result without an id belongs to its counterpart by name and order. ``cache_control`` is Anthropic's.
+    What only one provider has a place for is kept under its name: ``openai``, ``anthropic``, ``gemini``, ``acontext``.
     """
 
     type: PartType

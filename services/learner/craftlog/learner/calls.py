@@ -136,15 +136,26 @@ def _call(part: Part, turn: int) -> Call:
 
 def _answer(calls: list[Call], part: Part) -> None:
     meta = part.meta or {}
-    call_id, name = meta.get("tool_call_id"), meta.get("name")
+    index = _answered(calls, meta.get("tool_call_id") or None, meta.get("name"))
+    if index is not None:
+        text = part.text or ""
+        failed = bool(meta.get("is_error")) or _is_error(text)
+        calls[index] = replace(calls[index], result=text, failed=failed)
+
+
+def _answered(calls: Sequence[Call], call_id: Any, name: Any) -> int | None:
+    """Return which call a result answers: the newest such without a result, or without an id the turn's oldest."""
     # NOTE: agents use the same call id again in one conversation; the newest call without a result is meant.
+    found: int | None = None
     for index in range(len(calls) - 1, -1, -1):
         call = calls[index]
-        same = call_id in (None, call.call_id) and name in (None, call.tool)
-        if same and call.result is None:
-            text = part.text or ""
-            calls[index] = replace(call, result=text, failed=bool(meta.get("is_error")) or _is_error(text))
-            return
+        if found is not None and call.turn != calls[found].turn:
+            break
+        if call.result is None and call_id in (None, call.call_id) and name in (None, call.tool):
+            found = index
+            if call_id:
+                break
+    return found
 
 
 def _is_error(text: str) -> bool:

@@ -9,6 +9,7 @@ from craftlog.observer.words import readable
 
 _MOST_PARTS: Final = 64
 _MEDIA: Final = frozenset({"image", "audio", "video", "file", "data"})
+_THOUGHTS: Final = ("thinking", "redacted_thinking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +45,15 @@ def _text(parts: tuple[Part, ...]) -> str:
     said = "\n".join(readable(part.text) for part in parts if part.type == "text" and part.text)
     if said.strip():
         return readable(said)
-    shown = [f"[{part.type} {part.filename or ''}".strip() + "]" for part in parts if part.type in _MEDIA]
-    return readable(" ".join(shown))
+    return readable(" ".join(_name(part) for part in parts if _is_shown(part)))
+
+
+def _is_shown(part: Part) -> bool:
+    """Tell whether a part is something that its speaker shows: thoughts and what a tool gave back are not."""
+    meta = part.meta or {}
+    return part.type in _MEDIA and meta.get("of_result") is not True and meta.get("data_type") not in _THOUGHTS
+
+
+def _name(part: Part) -> str:
+    filename = part.filename or (part.meta or {}).get("filename")
+    return f"[{part.type} {filename if isinstance(filename, str) else ''}".strip() + "]"

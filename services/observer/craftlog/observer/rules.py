@@ -37,10 +37,13 @@ def _read_one(ledger: Ledger, message: Message) -> None:
     heard = hear(message)
     if heard.speaker == "system":
         return
-    task_id = agent_side.hear_results(ledger, heard.results)
+    task_id = None
     if heard.speaker == "agent":
         task_id = agent_side.hear(ledger, heard)
-    elif heard.text:
+    # Some providers run tools themselves: then an agent's message has the results of its own calls.
+    if heard.speaker == "user" or heard.results:
+        task_id = agent_side.hear_results(ledger, heard.results) or task_id
+    if heard.speaker == "user" and heard.text:
         task_id = user_side.hear(ledger, heard.text)
     if task_id is not None:
         ledger.link(task_id)

@@ -27,11 +27,11 @@ image = joined(obj(type=kind("image"), source=joined(image_sources, extras)), ca
 document_sources = st.one_of(
     image_sources,
     obj(type=kind("base64"), media_type=kind("application/pdf"), data=base64s),
-    obj(type=kind("text"), media_type=kind("text/plain"), data=texts),
+    obj(type=kind("text"), media_type=st.sampled_from(["text/plain", "text/html"]), data=texts),
     obj(type=kind("content"), content=texts | st.lists(text | image, max_size=2)),
 )
 document = joined(
-    obj(type=kind("document"), source=joined(document_sources, extras)),
+    obj(type=kind("document"), source=joined(extras, maybe(content=texts, media_type=texts), document_sources)),
     maybe(title=st.none() | texts, context=st.none() | texts, citations=st.none() | obj(enabled=st.booleans())),
     cached,
     extras,

@@ -5,18 +5,19 @@ from typing import Any, Final
 
 from craftlog.contracts.messages import Part
 from craftlog.gateway.dialects.anthropic.blocks import BY_ROLE, CALLS, IN_PLACE, IN_RESULTS, OPAQUE, SERVER_RESULTS
+from craftlog.gateway.dialects.anthropic.sources import (
+    aside,
+    kept,
+    numbered,
+    read_document,
+    read_image,
+    read_search_result,
+)
 from craftlog.gateway.dialects.canonical import Attached, Canonical
 from craftlog.gateway.dialects.texts import fold, json_text
 from craftlog.gateway.dialects.turns import OF_RESULT, meta_of
 from craftlog.gateway.errors import InvalidError
-from craftlog.gateway.fields import Json, a_flag, a_text, a_text_or_none, an_object
-
-_IMAGE_SOURCES: Final[Mapping[str, Sequence[str]]] = {
-    "base64": ("media_type", "data"),
-    "url": ("url",),
-    "file": ("file_id",),
-}
-_TEXT_SOURCES: Final = ("text", "content")
+from craftlog.gateway.fields import Json, a_flag, a_text, an_object
 
 
 def to_canonical(blob: Any, _files: Mapping[str, Attached], /) -> Canonical:
@@ -35,7 +36,7 @@ def to_canonical(blob: Any, _files: Mapping[str, Attached], /) -> Canonical:
         parts: Sequence[Part] = (Part(type="text", text=content),)
         unknown["content"] = "text"
     elif isinstance(content, list) and content:
-        parts = [part for at, block in _numbered(content, "blob.content") for part in _read(block, at, BY_ROLE[role])]
+        parts = [part for at, block in numbered(content, "blob.content") for part in _read(block, at, BY_ROLE[role])]
     else:
         raise InvalidError("blob.content", "must be a string or a list of at least one block")
     meta: Json = {"source_format": "anthropic"}
@@ -44,10 +45,6 @@ def to_canonical(blob: Any, _files: Mapping[str, Attached], /) -> Canonical:
     if unknown:
         meta["anthropic"] = unknown
     return Canonical("assistant" if role == "assistant" else "user", tuple(parts), meta)
-
-
-def _numbered(items: Sequence[Any], at: str) -> list[tuple[str, Any]]:
-    return [(f"{at}[{index}]", item) for index, item in enumerate(items)]
 
 
 def _read(block: Any, at: str, allowed: Sequence[str]) -> list[Part]:
@@ -61,101 +58,18 @@ def _read(block: Any, at: str, allowed: Sequence[str]) -> list[Part]:
     if kind in SERVER_RESULTS:
         return [_read_server_result(block, at)]
     if kind in OPAQUE:
-        return [Part(type="data", meta={"data_type": kind} | _rest(block, at))]
+        return [Part(type="data", meta={"data_type": kind} | aside(block, at))]
     return _READ[kind](block, at)
-
-
-def _rest(block: Json, at: str, *known: str) -> Json:
-    """Return ``cache_control`` and, under ``anthropic``, what is not known or null."""
-    cache = block.get("cache_control")
-    rest = {key: value for key, value in block.items() if key != "type" and (key not in known or value is None)}
-    meta: Json = {}
-    if cache is not None:
-        meta["cache_control"] = an_object(rest.pop("cache_control"), f"{at}.cache_control")
-    return meta | ({"anthropic": rest} if rest else {})
-
-
-def _kept(meta: Json, **more: Any) -> Json:
-    """Return what is known with something more under ``anthropic``."""
-    return meta | {"anthropic": meta.get("anthropic", {}) | more} if more else meta
 
 
 def _read_text(block: Json, at: str) -> list[Part]:
     text = a_text(block.get("text"), f"{at}.text")
-    return [Part(type="text", text=text, meta=_rest(block, at, "text") or None)]
+    return [Part(type="text", text=text, meta=aside(block, at, "text") or None)]
 
 
 def _read_thinking(block: Json, at: str) -> list[Part]:
     text = a_text(block.get("thinking"), f"{at}.thinking")
-    return [Part(type="data", text=text, meta={"data_type": "thinking"} | _rest(block, at, "thinking"))]
-
-
-def _read_image(block: Json, at: str) -> list[Part]:
-    source, rest = _read_source(block, at, _IMAGE_SOURCES)
-    meta = _rest(block, at, "source")
-    return [Part(type="image", meta=source | _kept(meta, **rest))]
-
-
-def _read_document(block: Json, at: str) -> list[Part]:
-    meta = _rest(block, at, "source", "title")
-    if (title := a_text_or_none(block.get("title"), f"{at}.title")) is not None:
-        meta["filename"] = title
-    kind = an_object(block.get("source"), f"{at}.source").get("type")
-    if kind in _TEXT_SOURCES:
-        text, source, rest = _read_text_source(block["source"], f"{at}.source")
-        return [Part(type="file", text=text, meta=source | _kept(meta, **rest))]
-    source, rest = _read_source(block, at, {**_IMAGE_SOURCES, **dict.fromkeys(_TEXT_SOURCES, ())})
-    return [Part(type="file", meta=source | _kept(meta, **rest))]
-
-
-def _read_source(block: Json, at: str, kinds: Mapping[str, Sequence[str]]) -> tuple[Json, Json]:
-    """Return where the bytes are, and the keys of the source that we do not know."""
-    source = an_object(block.get("source"), f"{at}.source")
-    kind = source.get("type")
-    if not isinstance(kind, str) or kind not in kinds:
-        raise InvalidError(f"{at}.source.type", f"must be one of {', '.join(kinds)}")
-    known = {name: a_text(source.get(name), f"{at}.source.{name}") for name in kinds[kind]}
-    unknown = {key: value for key, value in source.items() if key != "type" and key not in known}
-    return {"type": kind, **known}, {"source": unknown} if unknown else {}
-
-
-def _read_text_source(source: Json, at: str) -> tuple[str, Json, Json]:
-    """Return the text of a document, what it is, and what else its source says."""
-    if source["type"] == "text":
-        known = {"media_type": a_text(source.get("media_type"), f"{at}.media_type")}
-        unknown = {key: value for key, value in source.items() if key not in ("type", "media_type", "data")}
-        return (
-            a_text(source.get("data"), f"{at}.data"),
-            {"type": "text"} | known,
-            {"source": unknown} if unknown else {},
-        )
-    text, form = _read_texts(source.get("content"), f"{at}.content")
-    unknown = {key: value for key, value in source.items() if key not in ("type", "content")}
-    return text, {"type": "content"}, {"source": unknown | {"content": form}}
-
-
-def _read_texts(content: Any, at: str) -> tuple[str, Any]:
-    """Return the text of a string or of a list of blocks, and the form."""
-    if isinstance(content, str):
-        return content, "text"
-    if not isinstance(content, list):
-        raise InvalidError(at, "must be a string or a list of blocks")
-    return fold([an_object(piece, where) for where, piece in _numbered(content, at)], at)
-
-
-def _read_search_result(block: Json, at: str) -> list[Part]:
-    content = block.get("content")
-    if not isinstance(content, list):
-        raise InvalidError(f"{at}.content", "must be a list of texts")
-    text, form = _read_texts(content, f"{at}.content")
-    meta = {
-        "type": "search_result",
-        "url": a_text(block.get("source"), f"{at}.source"),
-        "filename": a_text(block.get("title"), f"{at}.title"),
-    }
-    return [
-        Part(type="file", text=text, meta=meta | _kept(_rest(block, at, "content", "source", "title"), content=form))
-    ]
+    return [Part(type="data", text=text, meta={"data_type": "thinking"} | aside(block, at, "thinking"))]
 
 
 def _read_call(block: Json, at: str) -> Part:
@@ -165,7 +79,7 @@ def _read_call(block: Json, at: str) -> Part:
         "arguments": json_text(an_object(block.get("input"), f"{at}.input")),
         "type": block["type"],
     }
-    return Part(type="tool-call", meta=meta | _rest(block, at, "id", "name", "input"))
+    return Part(type="tool-call", meta=meta | aside(block, at, "id", "name", "input"))
 
 
 def _read_server_result(block: Json, at: str) -> Part:
@@ -175,7 +89,7 @@ def _read_server_result(block: Json, at: str) -> Part:
         raise InvalidError(f"{at}.content", "must be an object or a list")
     if isinstance(content, dict) and str(content.get("type")).endswith("_error"):
         meta["is_error"] = True
-    return Part(type="tool-result", text=json_text(content), meta=meta | _rest(block, at, "tool_use_id", "content"))
+    return Part(type="tool-result", text=json_text(content), meta=meta | aside(block, at, "tool_use_id", "content"))
 
 
 def _read_result(block: Json, at: str) -> list[Part]:
@@ -184,12 +98,12 @@ def _read_result(block: Json, at: str) -> list[Part]:
         meta["type"] = block["type"]
     if block.get("is_error") is not None:
         meta["is_error"] = a_flag(block["is_error"], f"{at}.is_error")
-    meta |= _rest(block, at, "tool_use_id", "content", "is_error")
+    meta |= aside(block, at, "tool_use_id", "content", "is_error")
     content = block.get("content")
     if content is None:
-        return [Part(type="tool-result", meta=meta if "content" in block else _kept(meta, content="absent"))]
+        return [Part(type="tool-result", meta=meta if "content" in block else kept(meta, content="absent"))]
     if isinstance(content, str):
-        return [Part(type="tool-result", text=content, meta=_kept(meta, content="text"))]
+        return [Part(type="tool-result", text=content, meta=kept(meta, content="text"))]
     if not isinstance(content, list):
         raise InvalidError(f"{at}.content", "must be a string or a list of blocks")
     return _read_pieces(content, f"{at}.content", meta)
@@ -199,22 +113,22 @@ def _read_pieces(content: Sequence[Any], at: str, meta: Json) -> list[Part]:
     """Return a result, and after it what it shows beside text."""
     inside: list[Part] = []
     pieces: list[Json] = []
-    for where, piece in _numbered(content, at):
+    for where, piece in numbered(content, at):
         read = _read(piece, where, IN_RESULTS)
         pieces.append(piece if piece["type"] == "text" else {})
         inside += read if piece["type"] != "text" else ()
     text, form = fold(pieces, at)
     if [piece.keys() for piece in pieces] != [{"type", "text"}, *[set()] * len(inside)]:
-        meta = _kept(meta, content=form)
+        meta = kept(meta, content=form)
     of_result = [part.model_copy(update={"meta": {**meta_of(part), OF_RESULT: True}}) for part in inside]
     return [Part(type="tool-result", text=text, meta=meta), *of_result]
 
 
 _READ: Final[Mapping[str, Callable[[Json, str], list[Part]]]] = {
     "text": _read_text,
-    "image": _read_image,
-    "document": _read_document,
-    "search_result": _read_search_result,
+    "image": read_image,
+    "document": read_document,
+    "search_result": read_search_result,
     "thinking": _read_thinking,
     "tool_result": _read_result,
     "mcp_tool_result": _read_result,

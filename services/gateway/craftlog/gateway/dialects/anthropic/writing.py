@@ -16,6 +16,7 @@ from craftlog.gateway.fields import Json
 _SENT: Final = {"base64": ("media_type", "data"), "url": ("url",), "file": ("file_id",)}
 _BLOCKS: Final = {"image": "image", "file": "document"}
 _PDF: Final = "application/pdf"
+_PLAIN: Final = "text/plain"
 _LISTED: Final = "list"
 _OPAQUE_META: Final = {"data_type", "anthropic", "cache_control", "of_result"}
 
@@ -153,10 +154,11 @@ def _filled(pieces: Sequence[Json] | None, inside: Sequence[Json]) -> list[Json]
 
 def _text_source(part: Part, unknown: Json) -> Json:
     """Return the source of a document that is text."""
-    form = unknown.pop("content", None)
-    if meta_of(part).get("type") != "content":
-        return {"type": "text", "media_type": "text/plain", "data": part.text} | unknown
-    pieces = unfold(part.text or "", form)
+    meta = meta_of(part)
+    if meta.get("type") != "content":
+        mime = meta.get("media_type") if meta.get("type") == "text" else _PLAIN
+        return {"type": "text", "media_type": mime, "data": part.text} | unknown
+    pieces = unfold(part.text or "", unknown.pop("content", None))
     return {"type": "content", "content": part.text if pieces is None else pieces} | unknown
 
 
@@ -174,6 +176,6 @@ def _source(source: Source, kind: str) -> Json | None:
 
 def _decoded(data: str) -> Json | None:
     try:
-        return {"type": "text", "media_type": "text/plain", "data": b64decode(data, validate=True).decode()}
+        return {"type": "text", "media_type": _PLAIN, "data": b64decode(data, validate=True).decode()}
     except ValueError:
         return None
