@@ -1,6 +1,8 @@
 """Gateways beside each other on one log: none of them knows what the others have in memory."""
 
 import asyncio
+import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from uuid import uuid4
@@ -9,7 +11,7 @@ import httpx
 import nats
 import pytest
 from tests.gateway.clients import Api
-from tests.gateway.conftest import Serve
+from tests.gateway.conftest import Serve, client
 
 from craftlog.contracts.events import MessageAppended
 from craftlog.contracts.subjects import Address, Kind
@@ -20,8 +22,9 @@ from craftlog.testing.stack import Stack
 OTHER_PROJECT = "00000000-0000-4000-8000-000000000002"
 
 
-def settings(stack: Stack) -> dict[str, str]:
-    return {name.removeprefix("CRAFTLOG_").lower(): value for name, value in stack.env.items()}
+def settings(stack: Stack, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    named = {**stack.env, **(more or {})}
+    return {name.removeprefix("CRAFTLOG_").lower(): value for name, value in named.items()}
 
 
 @pytest.fixture
@@ -91,6 +94,36 @@ class TestOneSession:
         api.append(session, "hello")
         beside.delete(f"/session/{session}")
         api.append(session, "hello", expect=404)
+
+
+class TestKey:
+    def test_issued_by_one_opens_the_other_at_once_and_is_refused_there_within_a_second_of_its_end(
+        self, serve: Serve, stack: Stack
+    ) -> None:
+        beside = serve(stack.token, **settings(stack, stack.gateway_env))
+        urls = [stack.base_url, str(beside.base_url)]
+        for issuer, other in (urls, urls[::-1]):
+            with client(issuer, stack.admin_token) as http:
+                admin = Api(http, "/admin/v1/project")
+                project = admin.post("", 201, {"name": "research"})["id"]
+                issued = [admin.post(f"/{project}/key", 201, {"name": "crawler"}) for _ in range(2)]
+                holders = [Api(client(url, key["key"])) for key in issued for url in (other, issuer)]
+                for holder in holders:
+                    holder.append(holder.make("session"), "hello")
+                admin.delete(f"/{project}/key/{issued[0]['id']}")
+                elsewhere, here, *kept = holders
+                here.get("/ping", expect=401)
+                await_refusal(elsewhere)
+                for holder in kept:
+                    holder.get("/ping")
+                for holder in holders:
+                    holder.http.close()
+
+
+def await_refusal(holder: Api) -> None:
+    deadline = time.monotonic() + 1
+    while holder.http.get("/api/v1/ping").status_code != 401:
+        assert time.monotonic() < deadline, "the key still opens"
 
 
 class TestOtherProject:
