@@ -18,6 +18,7 @@ from craftlog.gateway.copying import abandon, copy_session
 from craftlog.gateway.decider.refusals import ReusedKeyError
 from craftlog.gateway.decider.session import Session
 from craftlog.gateway.decider.session_commands import Command
+from craftlog.gateway.errors import MissingError
 from craftlog.gateway.handlers import Gateway
 from craftlog.runtime.desk import Decided, Desk
 from craftlog.runtime.objects import prefix_of
@@ -184,12 +185,31 @@ class TestBrokenCopy:
         await abandon(beside, datetime.now(UTC) - timedelta(minutes=15))
         assert await copy_session(beside, source, key) == new.id
 
-    async def test_that_goes_on_after_it_was_given_up_puts_nothing_more(self, beside: Gateway, source: Address) -> None:
-        new, key = await self.killed(beside, source, 2)
+    async def test_whose_key_comes_again_after_that_is_refused(self, beside: Gateway, source: Address) -> None:
+        _, key = await self.killed(beside, source, 2)
         await abandon(beside, LATER)
         with pytest.raises(ReusedKeyError):
             await copy_session(beside, source, key)
-        await until(lambda: is_erased(beside, new))
+
+    async def test_that_goes_on_although_it_was_given_up_puts_nothing_more(
+        self, beside: Gateway, source: Address
+    ) -> None:
+        key = str(uuid4())
+        new = Address(Kind.SESSION, source.project, event_id(source.subject, "POST copy", key))
+
+        class Undercut(Mortal):
+            async def transact(self, address: Address, commands: Sequence[Command], *, cause: str) -> Decided[Session]:
+                decided = await super().transact(address, commands, cause=cause)
+                if decided.state.messages:
+                    await until(lambda: beside.reads.copies(LATER))
+                    await abandon(beside, LATER)
+                    await until(lambda: is_erased(beside, new))
+                return decided
+
+        slow = replace(beside, sessions=Undercut(beside.sessions, 9))  # type: ignore[arg-type] # all that is used
+        with pytest.raises(MissingError, match="the copy: "):
+            await copy_session(slow, source, key)
+        assert await is_erased(beside, new)
 
 
 def expect_nothing_of(api: Api, session: str) -> None:

@@ -43,7 +43,7 @@ async def copy_session(gateway: Gateway, source: Address, key: str | None) -> st
     tasks are observed anew.
 
     Raises:
-        MissingError: there is no such session, or it was just deleted.
+        MissingError: there is no such session, or it was just deleted, or the copy was given up meanwhile.
         TooLargeError: it has more than 5,000 messages.
         ReusedKeyError: the key made a copy that is no more.
         UnavailableError: it cannot be read or written now; with a key the next call goes on where this one ended.
@@ -93,7 +93,7 @@ async def _fill(gateway: Gateway, source: Address, copy: Address, begin: BeginCo
     at = decided.state.messages
     total = (decided.state.copy_of or begin.copy_of).messages
     async for _, messages in read(gateway, source, at + 1, total):
-        async with gateway.putting(copy, "session_id"):
+        async with gateway.putting(copy, "the copy"):
             new = await _copied(gateway, source, copy, messages)
             decided = await gateway.sessions.transact(copy, [CopyMessages(at, tuple(new))], cause=f"{copy.id} {at}")
         at += len(messages)
