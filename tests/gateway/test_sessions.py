@@ -83,6 +83,15 @@ def mine(api: Api) -> list[str]:
     ]
 
 
+class TestCreate:
+    @pytest.mark.parametrize("wanted", ["use_uuid", "user"])
+    def test_says_what_it_cannot_keep(self, api: Api, wanted: str) -> None:
+        refused = api.http.post("/api/v1/session", json={wanted: str(uuid4())})
+        assert refused.status_code == 501
+        assert refused.json()["msg"].startswith(f"{wanted}: ")
+        assert api.post("/session", json={wanted: None}, expect=201)
+
+
 class TestList:
     @pytest.mark.parametrize("order", ["oldest first", "newest first"])
     @pytest.mark.parametrize("limit", [1, 2, 3, 4, 200])
