@@ -229,6 +229,18 @@ class TestWithoutTheLog:
             assert await door.lets(key) == project
             await client.close()
 
+    async def test_keys_that_are_known_go_on_working_where_it_answers_that_it_cannot(self, door: Door) -> None:
+        async def refuse(_address: Address) -> None:
+            raise UnavailableError("the log does not answer")
+
+        project, _, key = await door.issue()
+        await door.lets(key)
+        door.keys._log.last = refuse  # type: ignore[method-assign]
+        door.now += CHECKED_EVERY
+        assert await door.lets(key) == project
+        with pytest.raises(UnavailableError):
+            await door.lets(STAMP.key(project, b"x" * SECRET_BYTES))
+
 
 class TestLimits:
     async def test_of_a_key_stand_in_place_of_those_of_the_deployment(self, client: Client) -> None:
