@@ -1,13 +1,17 @@
 """Whatever format a conversation came in and whatever it is read in, nothing of what was said and done is lost."""
 
 import json
+from collections.abc import Iterable
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anthropic.types import MessageParam
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import TypeAdapter
 from tests.gateway.dialects.conversations import gist, is_within, same, stored, there_and_back, written
 from tests.gateway.dialects.sent import acontext, anthropic, gemini, openai
 
@@ -18,6 +22,12 @@ SENT = {
     "anthropic": anthropic.messages,
     "gemini": gemini.messages,
     "acontext": acontext.messages,
+}
+PROVIDERS = ("openai", "anthropic", "gemini")
+# What the providers' own SDKs say of the messages that they send.
+TYPES: dict[str, TypeAdapter[Any]] = {
+    "openai": TypeAdapter(ChatCompletionMessageParam),
+    "anthropic": TypeAdapter(MessageParam),
 }
 PAIRS = list(permutations(SENT, 2))
 RUNS = Path(__file__).parents[3].parent / "shared" / "data" / "airline_runs.jsonl"
@@ -66,6 +76,26 @@ class TestTwoFormats:
             texts, calls, results = gist(reached)
             assert is_within(gist(sent)[0], texts)
             assert (calls, results) == gist(sent)[1:]
+
+
+def exhausted(value: Any) -> None:
+    """Look at all of a validated value: its lists are checked only when they are read."""
+    if isinstance(value, dict):
+        for item in value.values():
+            exhausted(item)
+    elif not isinstance(value, (str, bytes)) and isinstance(value, Iterable):
+        for item in value:
+            exhausted(item)
+
+
+@pytest.mark.parametrize(("sent", "provider"), [(sent, one) for sent in PROVIDERS for one in TYPES if sent != one])
+class TestProviders:
+    @patient
+    @given(data=st.data())
+    def test_take_what_came_in_anothers_format(self, sent: str, provider: str, data: st.DataObject) -> None:
+        conversation = data.draw(st.lists(SENT[sent], min_size=1, max_size=3))
+        for item in written(provider, stored(sent, conversation)):
+            exhausted(TYPES[provider].validate_python(item))
 
 
 def runs() -> list[list[dict[str, Any]]]:

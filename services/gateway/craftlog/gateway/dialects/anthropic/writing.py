@@ -15,7 +15,7 @@ from craftlog.gateway.fields import Json
 
 _SENT: Final = {"base64": ("media_type", "data"), "url": ("url",), "file": ("file_id",)}
 _BLOCKS: Final = {"image": "image", "file": "document"}
-_PDF: Final = "application/pdf"
+_TYPES: Final = {"image": ("image/png", "image/jpeg", "image/gif", "image/webp"), "file": ("application/pdf",)}
 _PLAIN: Final = "text/plain"
 _LISTED: Final = "list"
 _OPAQUE_META: Final = {"data_type", "anthropic", "cache_control", "of_result"}
@@ -115,8 +115,10 @@ class _Writer:
             texts = unfold(part.text or "", own.pop("content", None))
             said = [{"type": "text", "text": part.text or ""}] if texts is None else texts
             return {"type": "search_result", "source": meta.get("url"), "title": meta.get("filename"), "content": said}
+        if part.type not in _BLOCKS:
+            return None
         source = self._source(part, unknown if isinstance(unknown, dict) else {})
-        if source is None or part.type not in _BLOCKS:
+        if source is None:
             return None
         title = part.filename or meta.get("filename")
         named = part.type == "file" and isinstance(title, str)
@@ -163,15 +165,13 @@ def _text_source(part: Part, unknown: Json) -> Json:
 
 
 def _source(source: Source, kind: str) -> Json | None:
-    """Return a source by its address or its data; Anthropic's documents are PDF or text."""
-    is_document = kind == "file" and source.mime != _PDF
-    if source.web_url and not (is_document and source.mime):
+    """Return a source by its address or its data, of what Anthropic takes; what tells no type is taken for that."""
+    known = _TYPES[kind]
+    if source.web_url and (kind == "image" or source.mime in ("", *known)):
         return {"type": "url", "url": source.web_url}
-    if source.data and is_document and source.mime.startswith("text/"):
-        return _decoded(source.data)
-    if source.data and not is_document:
-        return {"type": "base64", "media_type": source.mime or "image/png", "data": source.data}
-    return None
+    if source.data and source.mime in ("", *known):
+        return {"type": "base64", "media_type": source.mime or known[0], "data": source.data}
+    return _decoded(source.data) if source.data and kind == "file" and source.mime.startswith("text/") else None
 
 
 def _decoded(data: str) -> Json | None:
