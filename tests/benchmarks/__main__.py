@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from tests.benchmarks import appending, artifacts, lagging, projecting
+from tests.benchmarks import appending, artifacts, lagging, projecting, uploading
 
 # What each is given is an empty folder of its own; what it returns are figures by what they say, targets included.
 MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
@@ -17,6 +17,7 @@ MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "projecting": projecting.measure,
     "lagging": lagging.measure,
     "artifacts": artifacts.measure,
+    "uploading": uploading.measure,
 }
 
 

@@ -81,6 +81,18 @@ class TestPages:
         assert api.get(f"/session/{session}/token_counts")["total_tokens"] >= 6 * 12_000_000 / 1000
 
 
+class TestTokenCounts:
+    def test_follow_what_is_appended(self, api: Api) -> None:
+        session, counts = api.make("session"), []
+        for text in ("one two three", "four five", "six " * 100_000, "seven"):
+            api.append(session, text)
+            counts += [api.get(f"/session/{session}/token_counts")["total_tokens"] for _ in range(2)]
+        assert counts[::2] == counts[1::2] == sorted(set(counts))
+        assert counts[-1] == api.get(f"/session/{session}/messages")["this_time_tokens"]
+        api.delete(f"/session/{session}")
+        api.get(f"/session/{session}/token_counts", expect=404)
+
+
 class TestAnswer:
     def test_has_every_key_always(self, api: Api) -> None:
         session = api.make("session")

@@ -81,9 +81,8 @@ class TestObjects:
 
         async with await asyncio.start_server(half, "127.0.0.1") as server:
             port = server.sockets[0].getsockname()[1]
-            pieces = await Objects(Settings(s3_endpoint=f"127.0.0.1:{port}")).pieces("key")
             with pytest.raises(UnavailableError):
-                assert [piece async for piece in pieces]
+                await download(Objects(Settings(s3_endpoint=f"127.0.0.1:{port}")))
 
     async def test_sign_urls_that_say_how_the_download_is_to_be_taken(self, objects: Objects):
         await objects.put("page", b"<p>", 3, "text/html")
@@ -93,10 +92,29 @@ class TestObjects:
         assert answer.content == b"<p>"
         assert (answer.headers["content-type"], answer.headers["content-disposition"]) == ("text/plain", "attachment")
 
+    async def test_sign_urls_for_many_at_once(self, objects: Objects):
+        for key in ("many/a", "many/b"):
+            await objects.put(key, key.encode(), 6, "text/plain")
+        urls = await objects.sign_all(["many/a", "many/b"], timedelta(seconds=60))
+        assert {key: (await asyncio.to_thread(httpx.get, url)).text for key, url in urls.items()} == {
+            "many/a": "many/a",
+            "many/b": "many/b",
+        }
+
+    async def test_out_of_reach_give_no_signature_away(self):
+        nowhere = Objects(Settings(s3_endpoint="127.0.0.1:9"))
+        with pytest.raises(UnavailableError, match="S3 cannot be reached") as unreachable:
+            await nowhere.put("key", b"hello", 5, "text/plain")
+        assert "Signature" not in str(unreachable.value)
+
     async def test_make_the_bucket_of_a_new_server_even_if_another_process_does(self, objects: Objects):
         new = objects._client = objects._pool = NewServer()
         await objects.put("key", io.BytesIO(b"hello"), 5, "text/plain")
         assert new.stored == b"hello"
+
+
+async def download(objects: Objects) -> bytes:
+    return b"".join([piece async for piece in await objects.pieces("key")])
 
 
 class NewServer:

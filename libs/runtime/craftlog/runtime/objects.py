@@ -28,6 +28,8 @@ _MADE_MEANWHILE: Final = "BucketAlreadyOwnedByYou"
 _GONE: Final = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchObject"})
 _AT_ONCE: Final = 32
 PIECE: Final = 256 * 1024
+# The more at once the longer each takes, until S3 is too late for all of them; and those who read need threads, too.
+_PUT_AT_ONCE: Final = 8
 _FOR_ONE_PUT: Final = timedelta(minutes=15)
 
 
@@ -53,6 +55,7 @@ class Objects:
         self.bucket = settings.s3_bucket
         # The loop's own threads are a handful on a small machine, and others wait for them.
         self._threads = ThreadPoolExecutor(_AT_ONCE, "s3")
+        self._puts = asyncio.Semaphore(_PUT_AT_ONCE)
         # Few and short retries: the callers retry, and a client waits for the answer.
         self._pool = urllib3.PoolManager(
             maxsize=_AT_ONCE,
@@ -156,12 +159,13 @@ class Objects:
                 raise
 
     async def _into_the_bucket(self, put: Callable[[], T]) -> T:
-        try:
-            return await self._reach(put)
-        except ObjectMissingError:
-            # S3 was new, or away when this process started, and nobody has asked how it is since.
-            await self.prepare()
-            return await self._reach(put)
+        async with self._puts:
+            try:
+                return await self._reach(put)
+            except ObjectMissingError:
+                # S3 was new, or away when this process started, and nobody has asked how it is since.
+                await self.prepare()
+                return await self._reach(put)
 
     def _keep(self, address: Address, stream: BinaryIO, mime: str) -> Asset:
         hashed, checked, size = _digests(stream)
@@ -224,6 +228,9 @@ class Objects:
             if error.response.status >= 500:  # noqa: PLR2004 - HTTP: the server's fault
                 raise UnavailableError("S3 does not answer", error) from error
             raise RefusedError("S3 refuses", error) from error
+        except urllib3.exceptions.MaxRetryError as error:
+            # Not the error itself: it names the whole address, which may be signed.
+            raise UnavailableError("S3 cannot be reached", error.reason) from error
         except (ServerError, MinioException, urllib3.exceptions.HTTPError, OSError) as error:
             raise UnavailableError("S3 cannot be reached", error) from error
 

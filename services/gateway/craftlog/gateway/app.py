@@ -180,7 +180,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http="craftlog.gateway.connections:Connection",
         log_level="warning",
         access_log=False,
         proxy_headers=False,

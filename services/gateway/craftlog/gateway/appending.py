@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
 
+from pydantic_core import to_json
+
 from craftlog.contracts.envelope import MAX_BODY, event_id
 from craftlog.contracts.events import MessageAppended
 from craftlog.contracts.messages import Stored
@@ -25,6 +27,8 @@ from craftlog.runtime.objects import key_of
 
 # JSON of this size fits into an event, whatever its numbers and escapes look like once we have written them.
 _SURELY_FITS: Final = 32 * 1024
+# What an event has beside parts and meta: ids, the position, the digest of a keyed request, where its parts are.
+_AROUND_PARTS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +175,8 @@ async def claimed(gateway: Gateway, address: Address, new: Sequence[NewMessage],
 
 
 def _size(message: NewMessage) -> int:
-    """Return the bytes of the event that this would be with a key, at the largest position."""
-    event = MessageAppended(
-        message_id=message.message_id,
-        position=2**53,
-        parent_id=message.message_id,
-        role=message.role,
-        parts=message.parts,
-        parts_ref=message.parts_ref,
-        meta=message.meta,
-        request="0" * 32,
-    )
-    return len(event.model_dump_json(exclude_none=True))
+    """Return the bytes of the event that this would be, at most."""
+    return len(PARTS.dump_json(message.parts, exclude_none=True)) + len(to_json(message.meta)) + _AROUND_PARTS
 
 
 def _ids(address: Address, key: Key, count: int) -> list[str]:

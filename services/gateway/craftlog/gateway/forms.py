@@ -117,7 +117,7 @@ class _Reader:
         self._name = b""
         self._value = b""
         self._headers: dict[bytes, bytes] = {}
-        self._waiting: list[bytes] = []
+        self._waiting: list[memoryview] = []
 
     def callbacks(self) -> Any:
         """Return what the parser calls."""
@@ -135,7 +135,7 @@ class _Reader:
     def write(self) -> None:
         """Write what waits."""
         try:
-            self._spool.write(b"".join(self._waiting))
+            self._spool.writelines(self._waiting)
             self._spool.flush()
         except OSError as error:
             raise UnavailableError("uploads cannot be kept now", error) from error
@@ -172,7 +172,7 @@ class _Reader:
             raise TooLargeError(f"{part.field}: more than {self._most} bytes")
         self._end += end - start
         self.held += end - start
-        self._waiting.append(data[start:end])
+        self._waiting.append(memoryview(data)[start:end])  # no copy: there may be a hundred at once
 
     def _on_end(self) -> None:
         self.complete = True

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -29,7 +29,11 @@ from craftlog.runtime.objects import Objects, prefix_of
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What the routes work with. ``artifact_bytes`` is the most that a file on a disk may have."""
+    """What the routes work with.
+
+    ``artifact_bytes`` is the most that a file on a disk may have; ``counted`` remembers of sessions their tokens, and
+    through which position.
+    """
 
     log: Log
     objects: Objects
@@ -41,6 +45,7 @@ class Gateway:
     disks: Desk[disk.Disk, disk.Command]
     spaces: Desk[space.Space, space.Command]
     artifact_bytes: int = MOST_BYTES
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     async def check(self, address: Address, field: str) -> None:
         """Raise MissingError, naming the field, where the log holds no such aggregate, or its end."""

@@ -13,7 +13,7 @@ from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.appending import append, keyed
 from craftlog.gateway.bodies import MOST_SMALL_BYTES, idempotency_key, raw_body
-from craftlog.gateway.dialects import DIALECTS
+from craftlog.gateway.dialects import DIALECTS, files_named
 from craftlog.gateway.dialects.canonical import Attached, Canonical
 from craftlog.gateway.errors import InvalidError, TooLargeError
 from craftlog.gateway.fields import Json, an_id, an_object, an_object_or_none
@@ -47,7 +47,7 @@ async def receive_one(gateway: Gateway, project: str, session_id: str, request: 
 
 
 async def receive_many(gateway: Gateway, session: Address, request: Request) -> list[Json]:
-    """Append the messages in a request, ``{format?, blobs}``, all or none, and return them.
+    """Append the messages in a request, ``{format?, blobs, meta?}``, all or none, and return them.
 
     Raises:
         The same as ``receive_one``.
@@ -72,7 +72,7 @@ async def _receive_form(
     sent = an_object(parse(payload.encode(), "payload"), "payload")
     files = _files(parts)
     message = _message(sent, sent.get("blob"), {field: _announced(file) for field, file in files.items()})
-    if unnamed := files.keys() - _named(message):
+    if unnamed := files.keys() - files_named(sent.get("format") or "openai", sent.get("blob")):
         raise InvalidError(min(unnamed), "no part of the message names this file")
     session = Address(Kind.SESSION, project, an_id(session_id, "session_id"))
     key = idempotency_key(request)
@@ -129,10 +129,6 @@ def _files(parts: Sequence[FormPart]) -> dict[str, FormPart]:
 def _announced(file: FormPart) -> Attached:
     asset = Asset(bucket="", s3_key=file.field, etag="", sha256="", mime=file.mime, size_b=file.size)
     return Attached(asset, file.filename or "")
-
-
-def _named(message: Canonical) -> set[str]:
-    return {part.asset.s3_key for part in message.parts if part.asset and not part.asset.bucket}
 
 
 async def _put(gateway: Gateway, session: Address, files: Mapping[str, FormPart]) -> dict[str, Asset]:

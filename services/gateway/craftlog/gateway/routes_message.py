@@ -26,6 +26,7 @@ Count = Annotated[int, or_default(0), Query(ge=0, le=200)]
 _PATH: Final = re.compile(r"/api/v1/session/([^/]+)/messages")
 
 _FORMAT: Final = {"type": "string", "enum": ["", *DIALECTS], "default": "openai"}
+_META: Final = {"type": ["object", "null"], "description": "What the sender wants to know of it, up to 64 KiB"}
 _ONE: Final = {
     "type": "object",
     "required": ["blob"],
@@ -45,6 +46,7 @@ _MANY: Final = {
     "properties": {
         "format": _FORMAT,
         "blobs": {"type": "array", "minItems": 1, "maxItems": MOST_IN_BATCH, "items": {"type": "object"}},
+        "meta": _META,
     },
 }
 _FORM: Final = {
@@ -95,7 +97,7 @@ async def append(request: Request, gateway: Wired, project: Project, session_id:
 
 @router.post("/messages/batch", status_code=201, openapi_extra=_body(json=_MANY))
 async def append_many(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
-    """Add up to 500 messages at the end, in order, all or none: ``{format?, blobs}``."""
+    """Add up to 500 messages at the end, in order, all or none: ``{format?, blobs, meta?}``."""
     added = await receive_many(gateway, Address(Kind.SESSION, project, session_id), request)
     return answer({"items": added}, status=201)
 
