@@ -1,5 +1,7 @@
 """Messages in every format, in and out, against the whole of Craftlog."""
 
+from typing import Any
+
 import httpx
 import pytest
 from tests.gateway.clients import Api
@@ -31,6 +33,22 @@ class TestFormats:
                 assert item == SAID[sent]
             elif wanted == "acontext":
                 assert item["parts"][0]["text"] == "Hi"
+
+    @pytest.mark.parametrize("sent", ["openai", "anthropic", "gemini"])
+    def test_what_nests_as_deep_as_a_body_may_comes_back(self, api: Api, sent: str) -> None:
+        session = api.make("session")
+        deep: Any = "end"
+        for _ in range(58):
+            deep = [deep]
+        blob: Any = {"role": "user"}
+        if sent == "gemini":
+            blob["parts"] = [{"functionResponse": {"name": "f", "response": {"deep": deep}}, "x": deep}]
+        else:
+            blob["content"] = [{"type": "text", "text": "Hi", "x": deep}]
+        api.post(f"/session/{session}/messages", 201, {"format": sent, "blob": blob})
+        for wanted in FORMATS:
+            (item,) = api.get(f"/session/{session}/messages", format=wanted)["items"]
+            assert wanted != sent or item == blob
 
     @pytest.mark.parametrize("wanted", FORMATS)
     def test_results_find_their_calls_on_any_page(self, api: Api, wanted: str) -> None:
