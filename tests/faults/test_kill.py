@@ -157,10 +157,7 @@ def _told(values: Iterable[Any], names: Mapping[str, str]) -> list[str]:
 def _lasting(value: Any, names: Mapping[str, str]) -> Any:
     match value:
         case dict():
-            lasting = {_lasting(key, names): _lasting(value[key], names) for key in value.keys() - VARYING}
-            if "pages" in lasting:  # of a tree: they stand in the order in which they were added
-                lasting["pages"].sort(key=lambda page: page["title"])
-            return lasting
+            return {_lasting(key, names): _lasting(value[key], names) for key in value.keys() - VARYING}
         case list():
             return [_lasting(one, names) for one in value]
         case str():

@@ -5,10 +5,12 @@ that would be refused for another reason its request belongs into REQUESTS; wher
 belongs into ``Owner.begin``.
 """
 
+import asyncio
 import pkgutil
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain
 from typing import Any, Final
@@ -21,8 +23,12 @@ from fastapi.routing import APIRoute
 from tests.faults.world import World, behind
 
 import craftlog.gateway
+from craftlog.contracts.events import LessonProposed
+from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.dialects import DIALECTS
 from craftlog.gateway.door import PREFIX
+from craftlog.runtime.log import Draft, Position
+from craftlog.testing.examples import example
 from craftlog.testing.stack import Stack
 from craftlog.testing.waiting import until
 
@@ -49,6 +55,8 @@ class Owner:
         self.ids["space_id"] = self.made("/space", json={"configs": {"a": self.word}})
         self.ids["session_id"] = self.made("/session", json={"configs": {"a": self.word}})
         self.ids["disk_id"] = self.made("/disk")
+        block = {"type": "page", "title": self.word}
+        self.ids["block_id"] = self.made(f"/space/{self.ids['space_id']}/block", json=block)
         session, disk = (f"/{kind}/{self.ids[f'{kind}_id']}" for kind in ("session", "disk"))
         self.made(f"{session}/messages", json={"blob": {"role": "user", "content": self.word}})
         self.http.post(f"{disk}/artifact", files=upload(self)).raise_for_status()
@@ -87,6 +95,10 @@ REQUESTS: Final[dict[Route, Callable[[Owner], Json]]] = {
     ("POST", "/session/{session_id}/messages/batch"): lambda own: {"json": {"blobs": [message(own)]}},
     ("PUT", "/session/{session_id}/configs"): lambda own: {"json": {"configs": {"a": own.word}}},
     ("PATCH", "/session/{session_id}/configs"): lambda own: {"json": {"configs": {"a": own.word}}},
+    ("PUT", "/space/{space_id}/configs"): lambda own: {"json": {"configs": {"a": own.word}}},
+    ("POST", "/space/{space_id}/block"): lambda own: {"json": {"type": "page", "title": own.word}},
+    ("PUT", "/space/{space_id}/experience_confirmations/{experience_id}"): lambda _: {"json": {"save": True}},
+    ("PATCH", "/space/{space_id}/experience_confirmations/{experience_id}"): lambda _: {"json": {"save": True}},
     ("GET", "/space/{space_id}/experience_search"): lambda own: {"params": {"query": own.word}},
     ("POST", "/disk/{disk_id}/artifact"): lambda own: {"files": upload(own)},
     ("GET", "/disk/{disk_id}/artifact"): at,
@@ -154,12 +166,25 @@ def make(stack: Stack) -> Iterator[Callable[[str], Owner]]:
         project = admin.post("/project", json={"name": word}).json()["data"]["id"]
         key = admin.post(f"/project/{project}/key", json={"name": word}).json()["data"]["key"]
         clients.append(httpx.Client(base_url=f"{stack.base_url}{PREFIX}", headers=bearer(key), timeout=60))
-        return Owner(clients[-1], word).begin()
+        owner = Owner(clients[-1], word).begin()
+        owner.ids["experience_id"] = asyncio.run(proposed(stack, project, owner))
+        return owner
 
     with admin:
         yield made
     for http in clients:
         http.close()
+
+
+async def proposed(stack: Stack, project: str, owner: Owner) -> str:
+    """Have a skill wait for the owner, as the learner would, and return what it is asked by."""
+    waiting = example(LessonProposed, proposal_id=str(uuid4()), use_when=owner.word)
+    tree = Address(Kind.TREE, project, owner.ids["space_id"])
+    async with behind(stack) as world:
+        last = await world.log.last(tree)
+        at = Position(last.version, last.seq) if last else Position()
+        await world.log.append(tree, at, [Draft(str(uuid4()), waiting, datetime.now(UTC))])
+    return waiting.proposal_id
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -33,6 +33,16 @@ class TestWithoutReadModels:
         assert [answer.status_code for answer in answers] == [503] * 4
         assert all(answer.headers["retry-after"] for answer in answers)
 
+    def test_edits_say_at_once_that_nobody_makes_them(self, serve: Serve, nats_url: str) -> None:
+        api = Api(serve(DEFAULT_TOKEN, nats_url=nats_url, mongo_url=NOWHERE, s3_endpoint="127.0.0.1:9"))
+        renames = {"rename": [{"old_name": "a", "new_name": "b"}]}
+        for answer in (
+            api.http.post(f"/api/v1/space/{api.make('space')}/block", json={"type": "page"}),
+            api.http.put("/api/v1/tool/name", json=renames),
+        ):
+            assert (answer.status_code, answer.json()["msg"]) == (503, "the learner service is not running")
+            assert answer.headers["retry-after"]
+
     def test_health_names_what_is_missing(self, serve: Serve, nats_url: str) -> None:
         http = serve(DEFAULT_TOKEN, nats_url=nats_url, mongo_url=NOWHERE, s3_endpoint="127.0.0.1:9")
         answer = http.get("/health")

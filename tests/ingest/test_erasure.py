@@ -18,9 +18,12 @@ from craftlog.contracts.events import (
     MessageAppended,
     SessionCreated,
     SessionDeleted,
+    SpaceConfigured,
+    SpaceCreated,
+    SpaceDeleted,
 )
 from craftlog.contracts.messages import Part
-from craftlog.contracts.readmodels import DISKS, SESSIONS
+from craftlog.contracts.readmodels import DISKS, SESSIONS, SPACES
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.ingest.handlers import Eraser
 from craftlog.ingest.store import Erasures
@@ -68,6 +71,14 @@ async def assert_nothing_is_left(world, address: Address) -> None:
 
 
 class TestErasure:
+    async def test_a_deleted_space_is_nowhere(self, world, ingest):
+        async with ingest():
+            space = fresh(Kind.SPACE)
+            configured = SpaceConfigured(configs={"again": SECRET})
+            await world.append(space, SpaceCreated(configs={"told": SECRET}), configured, SpaceDeleted())
+            await until(lambda: is_erased(world, SPACES, space))
+        await assert_nothing_is_left(world, space)
+
     async def test_a_deleted_session_is_nowhere(self, world, ingest):
         async with ingest() as parts:
             session = await whisper(world)

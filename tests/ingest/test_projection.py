@@ -19,8 +19,10 @@ from craftlog.contracts.events import (
     ProjectCreated,
     SessionCreated,
     SessionDeleted,
+    SpaceConfigured,
     SpaceConnected,
     SpaceCreated,
+    SpaceDeleted,
     TaskStarted,
 )
 from craftlog.contracts.messages import Part, Stored
@@ -224,10 +226,19 @@ class TestDisk:
 
 class TestSpace:
     def test_a_space_is_its_head(self):
-        events = history(SPACE, SpaceCreated(configs={"a": 1}))
-        store = fold(projection.space, events)
-        assert store.said == {"configs": {"a": 1}, "created_at": events[0].time, "updated_at": events[0].time}
+        events = history(SPACE, SpaceCreated(configs={"a": 1}, request="digest"), SpaceConfigured(configs={"b": 2}))
+        store = fold(projection.space, events, cuts=[1])
+        times = {"created_at": events[0].time, "updated_at": events[1].time}
+        assert store.said == {"configs": {"b": 2}, "request": "digest", **times}
         assert store.children == {}
+
+    def test_nothing_of_a_deleted_space_is_left_to_read(self):
+        store = fold(projection.space, history(SPACE, SpaceCreated(configs={"a": 1}), SpaceDeleted()), cuts=[1])
+        assert (store.said, store.children.keys()) == ({"deleted": True}, {("erasures", f"space/{SPACE_ID}")})
+
+    def test_one_that_never_began_cannot_be_configured(self):
+        with pytest.raises(ValueError, match="there is no space"):
+            projection.space(None, history(SPACE, SpaceConfigured(configs={})))
 
 
 class TestTombstone:

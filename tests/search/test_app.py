@@ -137,6 +137,35 @@ class TestALostIndex:
         with service(nats_url, qdrant_url):
             assert await search(client, home, "cancel a flight", version) == ["cancel a flight"]
 
+    async def test_ends_the_service_so_that_its_next_start_makes_it_anew(
+        self, client: Client, nats_url: str, qdrant_url: str
+    ):
+        home = Address(Kind.TREE, PROJECT, str(uuid4()))
+        environment = {**os.environ, "CRAFTLOG_NATS_URL": nats_url, "CRAFTLOG_QDRANT_URL": qdrant_url}
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "craftlog.search", env=environment)
+        version = await append(client, home, skill("cancel a flight"))
+        assert await search(client, home, "cancel a flight", version) == ["cancel a flight"]
+        qdrant = AsyncQdrantClient(url=qdrant_url, check_compatibility=False)
+        await qdrant.delete_collection(COLLECTION)
+        await qdrant.close()
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 1
+        with service(nats_url, qdrant_url):
+            assert await search(client, home, "cancel a flight", version) == ["cancel a flight"]
+
+    async def test_that_waits_for_one_space_answers_the_others(self, client: Client, nats_url: str, qdrant_url: str):
+        home, behind = (Address(Kind.TREE, PROJECT, str(uuid4())) for _ in range(2))
+        with service(nats_url, qdrant_url):
+            version = await append(client, home, skill("cancel a flight"))
+            assert await search(client, home, "cancel a flight", version) == ["cancel a flight"]
+            late = SearchAsked(project=PROJECT, space_id=behind.id, query="x", limit=5, at_version=9)
+            subject, body = ask("search", "experience"), late.model_dump_json().encode()
+            waiting = [asyncio.create_task(client.request(subject, body, timeout=30)) for _ in range(5)]
+            await client.flush()
+            assert await search(client, home, "cancel a flight", version) == ["cancel a flight"]
+            assert not any(one.done() for one in waiting)
+            for reply in await asyncio.gather(*waiting):
+                assert SearchAnswered.model_validate_json(reply.data).behind
+
 
 class TestServersThatDie:
     async def test_an_index_that_is_away_loses_nothing(self, tmp_path: Path):

@@ -5,14 +5,14 @@ from uuid import uuid4
 import pytest
 from qdrant_client import AsyncQdrantClient
 
-from craftlog.contracts.events import Event, SessionForgotten, SopFiled
+from craftlog.contracts.events import BlockAdded, Event, SessionForgotten, SopFiled, TreeDeleted
 from craftlog.contracts.questions import Cited, Stalled
 from craftlog.contracts.readmodels import Changes
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.llm.embeddings import Embedder, Vector
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.projector import Folded
-from craftlog.search.projection import SKILLS, project
+from craftlog.search.projection import MEANS, SKILLS, project
 from craftlog.search.store import SkillIndex
 from craftlog.testing.examples import PROJECT, SESSION_ID, example, history
 
@@ -64,14 +64,17 @@ class TestSearching:
             block_id=filed.block_id,
             title="north 0",
             type="sop",
-            props={
-                "use_when": "north 0",
-                "preferences": "report before any coding",
-                "tool_sops": [{"order": 0, "tool_name": "search_news", "action": "search for the topic"}],
-            },
             distance=cited.distance,
-            engine="rules",
         )
+
+    async def test_keeps_nothing_of_what_was_embedded(self, index: SkillIndex, qdrant: AsyncQdrantClient):
+        note = example(BlockAdded, block_id=str(uuid4()), title="north", props={"notes": "0"})
+        await index.write([folded(tree(), note)])
+        points, _ = await qdrant.scroll(index.collection)
+        kept = [point.payload or {} for point in points if point.id == note.block_id]
+        assert [(one["title"], one["type"], one["session_id"]) for one in kept] == [("north", "text", None)]
+        assert "\n" not in repr(kept)
+        assert MEANS not in kept[0]
 
     async def test_keeps_to_the_threshold_and_the_limit(self, index: SkillIndex):
         home = tree()
@@ -140,6 +143,17 @@ class TestForgettingASession:
         home = tree()
         await index.write([folded(home, skill("north 0"), example(SessionForgotten))])
         assert await titles(index, home) == []
+
+
+class TestADeletedTree:
+    async def test_leaves_a_head_that_says_so_far_and_nothing_else(self, index: SkillIndex, qdrant: AsyncQdrantClient):
+        home, neighbour = tree(), tree()
+        await index.write([folded(home, skill("north 0")), folded(neighbour, skill("north 0"))])
+        await index.write([Folded(home, 1, 2, 2, folded(home, TreeDeleted()).changes)])
+        assert (await titles(index, home), await titles(index, neighbour)) == ([], ["north 0"])
+        points, _ = await qdrant.scroll(index.collection)
+        assert [point.id for point in points if (point.payload or {})["space_id"] == home.id] == [home.id]
+        assert (await index.heads([home.id]))[home.id]["version"] == 2
 
 
 class TestARefusedSkill:

@@ -12,6 +12,9 @@ from craftlog.contracts.messages import Asset, Part, Role, Shape, Stored
 from craftlog.contracts.subjects import Kind
 
 TaskStatus = Literal["pending", "running", "success", "failed"]
+BlockType = Literal["folder", "page", "sop", "text"]
+# In a space's configs: whether a person is asked before a lesson becomes a skill.
+CONFIRM: Final = "enable_user_confirmation_on_new_experiences"
 
 
 class Event(Shape):
@@ -170,10 +173,24 @@ class DiskDeleted(Event):
 
 
 class SpaceCreated(Event):
-    """A place for skills began."""
+    """A place for skills began. ``request`` is the digest of the keyed request that made it, if any."""
 
     KIND = Kind.SPACE
     configs: dict[str, Any] | None = None
+    request: str | None = None
+
+
+class SpaceConfigured(Event):
+    """A space has these configs from now on, and no others."""
+
+    KIND = Kind.SPACE
+    configs: dict[str, Any]
+
+
+class SpaceDeleted(Event):
+    """The tombstone. Everything before it is erased, and the learner ends the tree of the space."""
+
+    KIND = Kind.SPACE
 
 
 # ── board, written by the observer; same id as its session ───────────────────────────────────────────────────────────
@@ -324,7 +341,7 @@ class Provenance(Shape):
 
 
 class PageAdded(Event):
-    """A page was added. ``sort`` is its place among the blocks with the same parent."""
+    """The learner added a page. ``sort`` is its place among the blocks with the same parent, from 0."""
 
     KIND = Kind.TREE
     block_id: str
@@ -340,6 +357,18 @@ class SopFiled(Event):
     block_id: str
     parent_id: str
     sort: int
+    use_when: str
+    preferences: str
+    tool_sops: tuple[ToolStep, ...]
+    provenance: Provenance
+
+
+class LessonProposed(Event):
+    """A person is to say whether a skill is filed. SopFiled or LessonSkipped of its task says what came of it."""
+
+    KIND = Kind.TREE
+    proposal_id: str
+    page_title: str
     use_when: str
     preferences: str
     tool_sops: tuple[ToolStep, ...]
@@ -367,6 +396,74 @@ class SessionForgotten(Event):
     removed_pages: tuple[str, ...] = ()
 
 
+class BlockAdded(Event):
+    """A person put a block into the tree. ``request`` is the digest of the keyed request that made it, if any.
+
+    ``props`` of a ``sop`` are ``{preferences, tool_sops: [{tool_name, action}]}`` and whatever else was sent.
+    """
+
+    KIND = Kind.TREE
+    block_id: str
+    type: BlockType
+    title: str
+    sort: int
+    parent_id: str | None = None
+    props: dict[str, Any] = Field(default_factory=dict)
+    request: str | None = None
+
+
+class BlockChanged(Event):
+    """A person changed what a block says: this is all that it says now.
+
+    ``session_id`` is the session that taught it, if one did, and with which this is forgotten.
+    """
+
+    KIND = Kind.TREE
+    block_id: str
+    type: BlockType
+    title: str
+    props: dict[str, Any]
+    session_id: str | None = None
+
+
+class BlockMoved(Event):
+    """A person put a block, with all that is below it, at another place."""
+
+    KIND = Kind.TREE
+    block_id: str
+    sort: int
+    parent_id: str | None = None
+
+
+class BlocksShifted(Event):
+    """Blocks have other places among their siblings, since one came or went: ``sorts`` by block id."""
+
+    KIND = Kind.TREE
+    sorts: dict[str, int]
+
+
+class BlocksRemoved(Event):
+    """A person took blocks out of the tree: one and all that was below it, the lowest first."""
+
+    KIND = Kind.TREE
+    block_ids: tuple[str, ...]
+
+
+class ToolRenamed(Event):
+    """A tool has another name in these steps, counted from 0, by block id."""
+
+    KIND = Kind.TREE
+    old_name: str
+    new_name: str
+    steps: dict[str, tuple[int, ...]]
+
+
+class TreeDeleted(Event):
+    """The tombstone: the space was deleted. It is written even where no tree existed."""
+
+    KIND = Kind.TREE
+
+
 EVENTS: Final[tuple[type[Event], ...]] = (
     ProjectCreated,
     KeyIssued,
@@ -383,6 +480,8 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ArtifactRemoved,
     DiskDeleted,
     SpaceCreated,
+    SpaceConfigured,
+    SpaceDeleted,
     TaskOpened,
     TaskDescribed,
     TaskStarted,
@@ -398,10 +497,18 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     BoardDeleted,
     PageAdded,
     SopFiled,
+    LessonProposed,
     LessonSkipped,
     SessionForgotten,
+    BlockAdded,
+    BlockChanged,
+    BlockMoved,
+    BlocksShifted,
+    BlocksRemoved,
+    ToolRenamed,
+    TreeDeleted,
 )
-TOMBSTONES: Final = (SessionDeleted, DiskDeleted, BoardDeleted)
+TOMBSTONES: Final = (SessionDeleted, DiskDeleted, SpaceDeleted, BoardDeleted, TreeDeleted)
 
 
 def wire_name(kind_of_event: type[Event]) -> str:

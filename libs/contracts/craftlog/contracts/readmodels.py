@@ -24,6 +24,8 @@ BOARDS: Final = "boards"
 TREES: Final = "trees"
 BLOCKS: Final = "blocks"
 LESSONS: Final = "lessons"
+PROPOSALS: Final = "proposals"
+FORGOTTEN: Final = "forgotten"
 
 # NOTE: these are the stored shapes; the gateway reads what its neighbours write. Times are datetimes in UTC.
 #
@@ -39,18 +41,22 @@ LESSONS: Final = "lessons"
 # artifacts  _id "<disk>:<path><filename>" {project, disk_id, path, filename, asset, meta, created_at, updated_at}
 # directories  _id "<disk>:<parent><name>/" {project, disk_id, parent, name, witness}   all that ever had a file in them
 #             or below; ``witness`` is the _id of the last that was put there: it may be gone, and others be there
-# spaces     {configs, created_at, updated_at}
+# spaces     {configs, request, created_at, updated_at, deleted}
 # boards     {through_position, memory, deleted, preferences, planning: [position], skipped: [{position, reason}],
 #             tasks: [{id, order, rank, status, description, progresses, preferences, positions, reason, engine,
 #             created_at, updated_at}]}                  one document: a reader sees one decision or none; tasks by rank
-# trees      {pages: [{id, title, blocks, next_sort, filed: {session id: count}}], next_sort, forgotten: [session id],
-#             created_at, updated_at}                    ``blocks`` counts those on the page, ``next_sort`` is the free
-#                                                        place at the end; ``forgotten`` sessions teach nothing more
-# blocks     _id block id {project, space_id, parent_id, type, title, props, sort, provenance, created_at, updated_at}
-# lessons    _id "<space>/<task>" {project, space_id, session_id, task_id, state: learned|skipped, reason, block_id,
-#             engine, created_at}                        a session that is connected to another space teaches that too
+# trees      {created_at, updated_at}
+# blocks     _id block id {project, space_id, parent_id, type, title, props, sort, provenance, by_person, request,
+#             created_at, updated_at}                    of a sop ``props`` have tool_sops: [{tool_name, action}]
+# lessons    _id "<space>/<task>" {project, space_id, session_id, task_id, state: learned|skipped|waiting for a person,
+#             reason, block_id, engine, created_at}      a session that is connected to another space teaches that too
+# proposals  _id proposal id {project, space_id, session_id, task_id, state: open|saved|declined, proposed, created_at,
+#             updated_at}                                ``proposed`` is the LessonProposed
+# forgotten  _id "<space>/<session>" {project, space_id, session_id}      these sessions teach the space nothing more
 #
-# A deleted session's, disk's or board's head stays, with ``deleted: true`` and nothing else of it.
+# What a text block says is in its props: ``notes``, or ``text`` as older clients call it.
+#
+# A deleted session's, disk's, space's, board's or tree's head stays, with ``deleted: true`` and nothing else of it.
 
 
 @dataclass(slots=True)
@@ -117,3 +123,8 @@ def _part(whole: Any, step: str) -> Any:
     if isinstance(whole, list):
         return whole[int(step)] if step.isdecimal() and int(step) < len(whole) else None
     return whole.get(step) if isinstance(whole, dict) else None
+
+
+def notes(props: Mapping[str, Any]) -> str:
+    """Return what a text block says."""
+    return next((props[name] for name in ("notes", "text") if isinstance(props.get(name), str)), "")

@@ -12,7 +12,7 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
 from craftlog.contracts.questions import ServiceHealth
-from craftlog.contracts.subjects import HEALTH
+from craftlog.contracts.subjects import HEALTH, ask
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.lane import Lane
 from craftlog.runtime.log import Log, patiently
@@ -22,6 +22,8 @@ from craftlog.runtime.work import Work
 
 # Shorter than whoever asks for the health waits: a service that asks a mute server in vain must not seem mute itself.
 _PROBE_PATIENCE: Final = 0.3
+
+_ANSWERS_AT_ONCE: Final = 64
 
 _PATIENCE: Final = 3.0  # seconds, in which a part can put away what it was at
 _IMPATIENCE: Final = 0.1
@@ -33,15 +35,17 @@ Probe = Callable[[], Awaitable[Any]]
 
 @dataclass
 class Running:
-    """What a service runs: lanes with and without read models, due work, anything else in the background, and probes.
+    """What a service runs: lanes with and without read models, due work, anything else in the background, and answers.
 
-    A probe asks what the service depends on, by name, and raises UnavailableError where it does not answer.
+    ``answers`` are by question (contracts: ``subjects.ask``). A probe asks what the service depends on, by name, and
+    raises UnavailableError where it does not answer.
     """
 
     projectors: Sequence[Projector] = ()
     lanes: Sequence[Lane] = ()
     works: Sequence[Work] = ()
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    answers: Mapping[str, Callable[..., Awaitable[Any]]] = field(default_factory=dict)
     probes: Mapping[str, Probe] = field(default_factory=dict)
 
 
@@ -73,6 +77,9 @@ def run(service: str, nats_broker: NatsBroker, start: Callable[[Log], AbstractAs
         log = Log(client)
         await patiently(log.prepare)
         async with start(log) as running:
+            for question, answer in running.answers.items():
+                # Many at once: one that waits must not keep the others waiting.
+                nats_broker.subscriber(ask(service, question), queue=service, max_workers=_ANSWERS_AT_ONCE)(answer)
             _answer_health(service, nats_broker, running)
             tasks = [asyncio.create_task(part()) for part in _parts(running)]
             for task in tasks:

@@ -20,6 +20,9 @@ TASK_ID: Final = "55555555-5555-4555-8555-555555555555"
 PAGE_ID: Final = "66666666-6666-4666-8666-666666666666"
 KEY_ID: Final = "88888888-8888-4888-8888-888888888888"
 SOP_ID: Final = "77777777-7777-4777-8777-777777777777"
+FOLDER_ID: Final = "88888888-8888-4888-8888-888888888888"
+TEXT_ID: Final = "88888888-8888-4888-8888-888888888889"
+PROPOSAL_ID: Final = "99999999-9999-4999-8999-999999999999"
 
 TENANT: Final = Address(Kind.PROJECT, PROJECT, PROJECT)
 SESSION: Final = Address(Kind.SESSION, PROJECT, SESSION_ID)
@@ -30,6 +33,9 @@ TREE: Final = Address(Kind.TREE, PROJECT, SPACE_ID)
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _SHA256: Final = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+_STEPS: Final = (e.ToolStep(tool_name="search_news", action="search for the topic"),)
+_PROVENANCE: Final = e.Provenance(session_id=SESSION_ID, task_id=TASK_ID, message_ids=(MESSAGE_ID,), engine="rules")
 
 _INSTANCES: Final[tuple[e.Event, ...]] = (
     e.ProjectCreated(name="research"),
@@ -64,7 +70,9 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
     e.ArtifactDescribed(path="/reports/", filename="hello.txt", meta={"reviewed_by": "editor"}),
     e.ArtifactRemoved(path="/reports/", filename="hello.txt"),
     e.DiskDeleted(),
-    e.SpaceCreated(configs={"language": "en"}),
+    e.SpaceCreated(configs={"language": "en"}, request="digest-of-the-request"),
+    e.SpaceConfigured(configs={"language": "de"}),
+    e.SpaceDeleted(),
     e.TaskOpened(
         task_id=TASK_ID, order=1, description="Collect information on landing pages", engine="rules", rank="m"
     ),
@@ -100,11 +108,40 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
         sort=0,
         use_when="somebody wants a landing page planned",
         preferences="report before any coding",
-        tool_sops=(e.ToolStep(tool_name="search_news", action="search for the topic"),),
-        provenance=e.Provenance(session_id=SESSION_ID, task_id=TASK_ID, message_ids=(MESSAGE_ID,), engine="rules"),
+        tool_sops=_STEPS,
+        provenance=_PROVENANCE,
+    ),
+    e.LessonProposed(
+        proposal_id=PROPOSAL_ID,
+        page_title="Research",
+        use_when="somebody wants a landing page planned",
+        preferences="report before any coding",
+        tool_sops=_STEPS,
+        provenance=_PROVENANCE,
     ),
     e.LessonSkipped(task_id=TASK_ID, session_id=SESSION_ID, reason="No tool was used.", engine="rules"),
     e.SessionForgotten(session_id=SESSION_ID, removed_pages=(PAGE_ID,)),
+    e.BlockAdded(
+        block_id=TEXT_ID,
+        type="text",
+        title="Who to ask",
+        sort=1,
+        parent_id=PAGE_ID,
+        props={"notes": "Ask Ada."},
+        request="digest-of-the-request",
+    ),
+    e.BlockChanged(
+        block_id=SOP_ID,
+        type="sop",
+        title="somebody wants a website planned",
+        props={"preferences": "be brief", "tool_sops": [{"tool_name": "search_news", "action": "search for it"}]},
+        session_id=SESSION_ID,
+    ),
+    e.BlockMoved(block_id=PAGE_ID, sort=0, parent_id=FOLDER_ID),
+    e.BlocksShifted(sorts={FOLDER_ID: 1}),
+    e.BlocksRemoved(block_ids=(SOP_ID, PAGE_ID)),
+    e.ToolRenamed(old_name="search_news", new_name="news", steps={SOP_ID: (0,)}),
+    e.TreeDeleted(),
 )
 EXAMPLES: Final[dict[type[e.Event], e.Event]] = {type(instance): instance for instance in _INSTANCES}
 

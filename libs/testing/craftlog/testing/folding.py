@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.readmodels import Changes, Document, Project, patch
@@ -36,10 +36,20 @@ class ReadModel:
             self.children = {
                 key: document
                 for key, document in self.children.items()
-                if key[0] != collection or not doomed.items() <= document.items()
+                if key[0] != collection or not _matches(document, doomed)
             }
         where = {"_id": last.address.id, "project": last.address.project, "version": last.version, "seq": last.seq}
         self.head = changes.head | where
+
+
+def _matches(document: Document, wanted: Document) -> bool:
+    def value(path: str) -> Any:
+        place: Any = document
+        for name in path.split("."):
+            place = place.get(name) if isinstance(place, dict) else None
+        return place
+
+    return all(value(path) == expected for path, expected in wanted.items())
 
 
 def fold(project: Project, events: Sequence[Recorded], cuts: Iterable[int] = ()) -> ReadModel:

@@ -21,13 +21,16 @@ from craftlog.gateway import (
     routes_absent,
     routes_admin,
     routes_artifact,
+    routes_block,
     routes_disk,
+    routes_experience,
     routes_health,
     routes_message,
     routes_search,
     routes_session,
     routes_space,
     routes_task,
+    routes_tool,
     snapshots,
 )
 from craftlog.gateway.auth import DEFAULT_PROJECT, DEFAULT_TOKEN, Keys
@@ -156,15 +159,10 @@ def build(settings: GatewaySettings) -> ASGIApp:
 
 
 def _route(app: FastAPI) -> None:
-    for routes in (
-        routes_session,
-        routes_task,
-        routes_message,
-        routes_space,
-        routes_disk,
-        routes_artifact,
-        routes_search,
-    ):
+    sessions = (routes_session, routes_task, routes_message)
+    spaces = (routes_space, routes_block, routes_experience, routes_tool)
+    disks = (routes_disk, routes_artifact, routes_search)
+    for routes in (*sessions, *spaces, *disks):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(routes_absent.router, prefix=PREFIX)
     app.include_router(routes_health.ping_router, prefix=PREFIX)

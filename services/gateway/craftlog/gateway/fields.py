@@ -42,6 +42,13 @@ def a_flag(value: Any, field: str) -> bool:
     return bool(value)
 
 
+def a_whole_number(value: Any, field: str) -> int:
+    """Return an integer, or raise InvalidError."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidError(field, "must be a whole number")
+    return value
+
+
 def an_id(value: Any, field: str) -> str:
     """Return a UUID in its canonical form; braces, ``urn:uuid:`` and capitals are understood."""
     text = a_text(value, field)

@@ -133,14 +133,6 @@ async def delete_session(gateway: Gateway, address: Address) -> None:
     await gateway.heads.await_version(address, decided.position.version)
 
 
-async def create_space(gateway: Gateway, project: str, configs: dict[str, Any] | None) -> tuple[str, datetime]:
-    """Create a space; return its id and when it began."""
-    address = Address(Kind.SPACE, project, str(uuid4()))
-    decided = await gateway.spaces.transact(address, [space.CreateSpace(configs)], cause=address.id)
-    await gateway.heads.await_version(address, decided.position.version)
-    return address.id, decided.recorded[0].time
-
-
 async def create_disk(gateway: Gateway, project: str) -> tuple[str, datetime]:
     """Create a disk; return its id and when it began."""
     address = Address(Kind.DISK, project, str(uuid4()))

@@ -95,10 +95,11 @@ class Heads:
         copying = seen.head.get("copy_of") and "created_at" not in seen.head
         return None if seen.head.get("deleted") or copying else seen
 
-    async def await_version(self, address: Address, version: int) -> None:
-        """Wait a moment for a version to be visible; that it is not yet is no error."""
-        with suppress(UnavailableError):
-            await self._reached(address, version, CREATE_BUDGET)
+    async def await_version(self, address: Address, version: int, budget: float = CREATE_BUDGET) -> None:
+        """Wait a moment (seconds) for a version to be visible; that it is not yet is no error."""
+        if version:
+            with suppress(UnavailableError):
+                await self._reached(address, version, budget)
 
     async def until(self, address: Address, done: Callable[[Document | None], T | None], budget: float) -> T:
         """Look at a head now, and whenever it may have moved, until ``done`` makes something of it.

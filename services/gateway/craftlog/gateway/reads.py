@@ -1,12 +1,22 @@
 """What the gateway asks of read models: queries that a MongoDB answers from an index."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from craftlog.contracts.messages import Part
-from craftlog.contracts.readmodels import BLOCKS, COPIES, LESSONS, MESSAGES, PROJECTS, Document
+from craftlog.contracts.readmodels import (
+    BLOCKS,
+    COPIES,
+    LESSONS,
+    MESSAGES,
+    PROJECTS,
+    PROPOSALS,
+    SPACES,
+    Document,
+)
 from craftlog.gateway.cursors import Page, after_time
 from craftlog.runtime.claims import PARTS
 from craftlog.runtime.mongo import Database, reach
@@ -75,6 +85,11 @@ class Reads:
         of_large = iter(fetched)
         return [next(of_large) if one.get("parts_ref") else PARTS.validate_python(one["parts"]) for one in stored]
 
+    async def deleted_spaces(self, project: str, among: Collection[str] | None = None) -> set[str]:
+        """Return the deleted spaces of a project, or those of these that are."""
+        some = {} if among is None else {"_id": {"$in": list(among)}}
+        return {head["_id"] for head in await self._find(SPACES, {"project": project, "deleted": True, **some})}
+
     async def lessons(self, space_id: str, session_id: str) -> dict[str, Document]:
         """Return the lessons that a space drew from a session, by task id."""
         found = await self._find(LESSONS, {"space_id": space_id, "session_id": session_id})
@@ -84,6 +99,27 @@ class Reads:
         """Return the blocks directly below a block, or those at the root, by type and place."""
         query: Document = {"space_id": space_id, "parent_id": parent_id} | ({"type": kind} if kind else {})
         return await self._find(BLOCKS, query, [("type", 1), ("sort", 1)])
+
+    async def block(self, space_id: str, block_id: str) -> Document | None:
+        """Return a block of a space."""
+        return (await self.blocks_by_id(space_id, [block_id])).get(block_id)
+
+    async def blocks_by_id(self, space_id: str, ids: Sequence[str]) -> dict[str, Document]:
+        """Return those of these blocks that are in a space."""
+        found = await self._find(BLOCKS, {"_id": {"$in": list(ids)}})
+        return {block["_id"]: block for block in found if block["space_id"] == space_id}
+
+    async def proposal(self, space_id: str, proposal_id: str) -> Document | None:
+        """Return what was proposed to a space."""
+        found = await self._find(PROPOSALS, {"_id": proposal_id})
+        return found[0] if found and found[0]["space_id"] == space_id else None
+
+    async def tools(self, project: str) -> Counter[str]:
+        """Return in how many steps each tool of a project is used."""
+        wanted = {"project": project, "type": "sop"}
+        found = self._database[BLOCKS].find(wanted, ["props.tool_sops.tool_name"])
+        blocks = await reach(lambda: found.to_list(None))
+        return Counter(step["tool_name"] for block in blocks for step in block["props"].get("tool_sops", ()))
 
     async def _find(
         self, collection: str, query: Document, order: Sequence[tuple[str, int]] = (), limit: int = 0

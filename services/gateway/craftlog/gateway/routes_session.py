@@ -9,6 +9,7 @@ from craftlog.contracts.readmodels import SESSIONS, Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.answers import answer
+from craftlog.gateway.belonging import connected, with_space, without_space
 from craftlog.gateway.bodies import idempotency_key, small_object
 from craftlog.gateway.containment import sessions_with
 from craftlog.gateway.copying import copy_session
@@ -67,22 +68,25 @@ async def list_(
 ) -> Response:
     """List sessions: of a space, or with ``not_connected`` of none, and whose configs contain what is given as JSON."""
     filters: Document = {"deleted": False}
-    if not_connected or space_id:
-        filters["space_id"] = None if not_connected else space_id
+    if not_connected:
+        filters |= await without_space(gateway, project)
+    elif space_id:
+        filters |= await with_space(gateway, project, space_id)
     if filter_by_configs:
         within = an_object(parse(filter_by_configs.encode(), "filter_by_configs"), "filter_by_configs")
         found = await sessions_with(gateway.reads, project, page, filters, within)
     else:
         found = await gateway.reads.heads(SESSIONS, project, page, **filters)
     heads, more = listed(found, page.limit, wire.place)
-    return answer({"items": [wire.session(head) for head in heads], **more})
+    return answer({"items": [wire.session(head) for head in await connected(gateway, project, heads)], **more})
 
 
 @router.get("/{session_id}/configs")
 async def get(gateway: Wired, project: Project, session_id: Id) -> Response:
     """Return a session."""
     seen = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
-    return answer(wire.session(seen.head), stalled=seen.stalled)
+    [head] = await connected(gateway, project, [seen.head])
+    return answer(wire.session(head), stalled=seen.stalled)
 
 
 @router.put("/{session_id}/configs")

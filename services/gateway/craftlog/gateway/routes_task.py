@@ -11,6 +11,7 @@ from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.answers import answer
+from craftlog.gateway.belonging import connected
 from craftlog.gateway.cursors import after_text, listed
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Seen
@@ -36,7 +37,8 @@ async def _progress(gateway: Gateway, project: str, session_id: str) -> _Progres
     board = await gateway.heads.seen_or_none(Address(Kind.BOARD, project, session_id))
     tree: Seen | None = None
     lessons: dict[str, Document] = {}
-    if space_id := session.head["space_id"]:
+    [head] = await connected(gateway, project, [session.head])
+    if space_id := head["space_id"]:
         tree = await gateway.heads.seen_or_none(Address(Kind.TREE, project, space_id))
         lessons = await gateway.reads.lessons(space_id, session_id)
     found = enumerate(board.head["tasks"] if board else (), start=1)

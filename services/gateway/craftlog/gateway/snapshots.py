@@ -86,6 +86,8 @@ def disk(head: Document) -> Disk:
     return Disk(exists=True, deleted=bool(head.get("deleted")))
 
 
-def space(_head: Document) -> Space:
+def space(head: Document) -> Space:
     """Return what a space's head says."""
-    return Space(exists=True)
+    if head.get("deleted"):
+        return Space(exists=True, deleted=True)
+    return Space(exists=True, configs=head["configs"], request=head.get("request"))

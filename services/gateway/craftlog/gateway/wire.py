@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from craftlog.contracts.messages import Part
-from craftlog.contracts.readmodels import Document
+from craftlog.contracts.readmodels import Document, notes
 from craftlog.gateway.dialects.acontext import shown
 from craftlog.gateway.fields import Json
 
@@ -106,6 +106,38 @@ def block(stored: Document) -> Json:
         "sort": stored["sort"],
         "is_archived": False,
         "engine": (stored.get("provenance") or {}).get("engine"),
+        **_times(stored),
+    }
+
+
+def cited(stored: Document, distance: float) -> Json:
+    """Return a block that was found; its props say when to use it, whatever its type."""
+    props = {**(stored.get("props") or {}), "use_when": stored["title"]}
+    if stored["type"] == "text":
+        props["notes"] = notes(props)
+    else:
+        props["tool_sops"] = [{"order": order, **step} for order, step in enumerate(props.get("tool_sops", ()))]
+    return {
+        "block_id": stored["_id"],
+        "title": stored["title"],
+        "type": stored["type"],
+        "props": props,
+        "distance": distance,
+        "engine": (stored.get("provenance") or {}).get("engine"),
+    }
+
+
+def proposal(stored: Document) -> Json:
+    """Return an ExperienceConfirmation: a skill that waits, or waited, for a person."""
+    proposed = stored["proposed"]
+    return {
+        "id": stored["_id"],
+        "space_id": stored["space_id"],
+        "task_id": stored["task_id"],
+        "experience_data": {
+            "type": "sop",
+            "data": {name: proposed[name] for name in ("use_when", "preferences", "tool_sops")},
+        },
         **_times(stored),
     }
 

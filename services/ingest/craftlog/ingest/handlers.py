@@ -1,4 +1,4 @@
-"""Erasure: after the tombstone of a session or a disk, its events and its objects go as well."""
+"""Erasure: after the tombstone of a session, a disk or a space, its events and its objects go as well."""
 
 import asyncio
 from collections.abc import Sequence

@@ -19,8 +19,10 @@ from craftlog.contracts.events import (
     SessionConfigured,
     SessionCreated,
     SessionDeleted,
+    SpaceConfigured,
     SpaceConnected,
     SpaceCreated,
+    SpaceDeleted,
 )
 from craftlog.contracts.readmodels import ARTIFACTS, COPIES, DIRECTORIES, MESSAGES, Changes, Document
 
@@ -61,7 +63,7 @@ def space(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes
     """Fold a space, which is a head alone.
 
     Raises:
-        ValueError: the space was created twice.
+        ValueError: the space was created twice, or is not there to be configured.
     """
     return _folded(_space, head, events)
 
@@ -213,7 +215,11 @@ def _artifact(past: Recorded, event: ArtifactStored | ArtifactDescribed | Artifa
 def _space(changes: Changes, past: Recorded) -> None:
     match past.event:
         case SpaceCreated() as created:
-            _create(changes, past, configs=created.configs)
+            _create(changes, past, configs=created.configs, request=created.request)
+        case SpaceConfigured(configs=configs):
+            _update(changes, past, configs=configs)
+        case SpaceDeleted():
+            _delete(changes, past, (), {})
         case _:
             raise _foreign(past)
 

@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from craftlog.contracts.readmodels import TREES
 from craftlog.contracts.subjects import Kind
-from craftlog.learner.decider import INITIAL, decide, evolve
+from craftlog.learner.answers import Answers
+from craftlog.learner.decider import decide
+from craftlog.learner.decider.state import INITIAL, evolve
 from craftlog.learner.handlers import Learner, Listener
 from craftlog.learner.projection import project
 from craftlog.learner.rules import RulesEngine
@@ -24,6 +27,9 @@ from craftlog.runtime.service import Running, broker, run
 from craftlog.runtime.settings import Settings
 from craftlog.runtime.work import Work
 
+# A tree of 5,000 blocks has about 20 MB.
+_TREES_IN_MEMORY: Final = 256
+
 
 class LearnerSettings(Settings):
     """What the learner takes from the environment besides. ``learn_idle_seconds``: see ``handlers.Learner``."""
@@ -33,12 +39,14 @@ class LearnerSettings(Settings):
 
 @asynccontextmanager
 async def start(settings: LearnerSettings, log: Log) -> AsyncIterator[Running]:
-    """Build what runs: the tree's projector, the two lanes that mark sessions due, and the work itself."""
+    """Build what runs: the tree's projector, the lanes that mark work due, the work itself, and what is answered."""
     database = connect(settings)
     objects = Objects(settings)
     await patiently(lambda: ensure_collections(database, COLLECTIONS))
     pupils = Pupils(database)
-    desk = Desk(log, Rules(INITIAL, decide, evolve), Trees(database).snapshot)
+    trees = Trees(database)
+    desk = Desk(log, Rules(INITIAL, decide, evolve), trees.snapshot, seats=_TREES_IN_MEMORY)
+    answers = Answers(desk, trees)
     idle = timedelta(seconds=settings.learn_idle_seconds)
     learner = Learner(log, desk, pupils, Sessions(log, objects), RulesEngine(), idle=idle)
     work = Work(database, DUE, learner.perform, kind=Kind.TREE)
@@ -51,8 +59,10 @@ async def start(settings: LearnerSettings, log: Log) -> AsyncIterator[Running]:
         lanes=[
             Lane(log, "learner-session", Kind.SESSION, listener.on_session, listener.on_undecodable),
             Lane(log, "learner-board", Kind.BOARD, listener.on_board, listener.on_undecodable),
+            Lane(log, "learner-space", Kind.SPACE, listener.on_space, listener.on_undecodable),
         ],
         works=[work],
+        answers={"tree": answers.tree, "tools": answers.tools},
         probes={"mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
     )
     database.client.close()

@@ -1,27 +1,32 @@
-"""Sessions and boards in, lessons out: marks sessions due, files what they teach, forgets what deleted ones taught."""
+"""Sessions and boards in, lessons out: marks sessions due, files what they teach, ends what was deleted."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import (
+    CONFIRM,
     FlushRequested,
-    LessonSkipped,
     MessageAppended,
-    PageAdded,
+    Provenance,
     SessionCreated,
     SessionDeleted,
-    SessionForgotten,
     SessionObserved,
-    SopFiled,
+    SpaceConfigured,
     SpaceConnected,
+    SpaceCreated,
+    SpaceDeleted,
 )
 from craftlog.contracts.subjects import Address, Kind, parse
 from craftlog.learner.agent import Agent, Lesson, Skip, TaskToLearn
-from craftlog.learner.decider import Command, FileSop, ForgetSession, RejectedError, SkipLesson, State
+from craftlog.learner.decider import Command
+from craftlog.learner.decider.lessons import FileSop, SkipLesson
+from craftlog.learner.decider.refusals import RejectedError
+from craftlog.learner.decider.state import State
+from craftlog.learner.endings import end, forget
 from craftlog.learner.sessions import Sessions
 from craftlog.learner.store import Pupil, Pupils
 from craftlog.runtime.desk import Desk
@@ -31,6 +36,8 @@ from craftlog.runtime.work import Item
 logger = structlog.get_logger()
 
 Clock = Callable[[], datetime]
+
+_SPACE: Final = {"space": "deleted"}  # of an item that is no session's
 
 
 class Diary(Protocol):
@@ -46,7 +53,7 @@ class Diary(Protocol):
 
 
 class Listener:
-    """Consumes session and board events: notes who teaches which space, and marks the session due."""
+    """Consumes events of sessions, boards and spaces: notes who teaches which space, and marks what is to be done."""
 
     def __init__(self, pupils: Pupils, diary: Diary, clock: Clock = lambda: datetime.now(UTC)) -> None:
         self._pupils = pupils
@@ -71,6 +78,17 @@ class Listener:
         observed = (recorded for recorded in events if isinstance(recorded.event, SessionObserved))
         await self._mark((recorded.address, recorded.traceparent) for recorded in observed)
 
+    async def on_space(self, events: Sequence[Recorded]) -> None:
+        """Have the trees of deleted spaces ended."""
+        now = self._clock()
+        gone = [
+            Item(recorded.address.id, recorded.address.project, now, now, _SPACE, recorded.traceparent)
+            for recorded in events
+            if isinstance(recorded.event, SpaceDeleted)
+        ]
+        if gone:
+            await self._diary.mark(gone)
+
     async def on_undecodable(self, subject: str, seq: int, reason: str) -> None:
         """Have the session looked at, which fails and is parked with its reason."""
         logger.error("undecodable", subject=subject, seq=seq, reason=reason)
@@ -91,7 +109,7 @@ class Listener:
 
 
 class Learner:
-    """Does the due work of one session.
+    """Does the due work of one session, or of a deleted space.
 
     Args:
         idle: how long a session must be silent before its tasks count as they stand, unless it was flushed: a finished
@@ -118,7 +136,7 @@ class Learner:
         self._clock = clock
 
     async def perform(self, item: Item) -> datetime | None:
-        """Give every finished task of a session its lesson, or forget what a deleted one taught.
+        """Give every finished task of a session its lesson, or forget what a deleted one taught, or end a tree.
 
         Returns when to look again where the session is not ready. Killed anywhere and done again, nothing is doubled:
         the lesson of a task is a fact that is checked first.
@@ -126,11 +144,16 @@ class Learner:
         Raises:
             UnavailableError: the log, MongoDB or the bucket cannot be reached.
         """
+        if item.data == _SPACE:
+            await end(self._log, self._desk, Address(Kind.TREE, item.project, item.key))
+            return None
         pupil = await self._pupils.get(item.key)
         if pupil is None:
             return None
         if pupil.deleted:
-            await self._forget(pupil)
+            for space_id in pupil.spaces:
+                await forget(self._log, self._desk, Address(Kind.TREE, pupil.project, space_id), pupil.session_id)
+            await self._pupils.forget(pupil.session_id)
             return None
         return await self._learn(pupil)
 
@@ -155,63 +178,46 @@ class Learner:
         settles_at = transcript.settles_at(known.through_position, self._clock(), self._idle)
         if settles_at > self._clock():
             return settles_at
-        for task in waiting:
-            await self._teach(tree, await self._sessions.task(pupil.session_id, known, task, transcript))
+        space = await self._log.last(Address(Kind.SPACE, pupil.project, pupil.space_id))
+        # The tree of a deleted one is about to end, and takes no lesson after that.
+        for task in waiting if not (space and space.is_tombstone) else ():
+            to_learn = await self._sessions.task(pupil.session_id, known, task, transcript)
+            await self._teach(tree, to_learn, confirm=_wants_confirmation(space))
         return None
 
-    async def _teach(self, tree: Address, task: TaskToLearn) -> None:
+    async def _teach(self, tree: Address, task: TaskToLearn, *, confirm: bool) -> None:
         lesson = await self._agent.distil(task)
         cause = f"lesson:{tree.id}:{task.task_id}"
         try:
-            await self._desk.transact(tree, [self._command(tree.id, task, lesson)], cause=cause)
+            await self._desk.transact(tree, [self._command(tree.id, task, lesson, confirm=confirm)], cause=cause)
         except RejectedError as refusal:
-            skip = self._command(tree.id, task, Skip(f"The skill was refused: {refusal}."))
+            skip = self._command(tree.id, task, Skip(f"The skill was refused: {refusal}."), confirm=False)
             await self._desk.transact(tree, [skip], cause=f"{cause}:refused")
 
-    def _command(self, space_id: str, task: TaskToLearn, lesson: Lesson) -> Command:
+    def _command(self, space_id: str, task: TaskToLearn, lesson: Lesson, *, confirm: bool) -> Command:
         engine = self._agent.engine
         if isinstance(lesson, Skip):
             return SkipLesson(task.task_id, task.session_id, lesson.reason, engine)
         return FileSop(
             space_id=space_id,
-            task_id=task.task_id,
-            session_id=task.session_id,
             page_title=lesson.page_title,
             use_when=lesson.use_when,
             preferences=lesson.preferences,
             tool_sops=lesson.tool_sops,
-            message_ids=tuple(message.message_id for message in task.messages),
-            engine=engine,
+            provenance=Provenance(
+                session_id=task.session_id,
+                task_id=task.task_id,
+                message_ids=tuple(message.message_id for message in task.messages),
+                engine=engine,
+            ),
+            confirm=confirm,
         )
 
-    async def _forget(self, pupil: Pupil) -> None:
-        for space_id in pupil.spaces:
-            tree = Address(Kind.TREE, pupil.project, space_id)
-            cause = f"forget:{space_id}:{pupil.session_id}"
-            await self._desk.transact(tree, [ForgetSession(pupil.session_id)], cause=cause)
-            await self._log.erase(tree, lambda recorded: not _taught_by(recorded, pupil.session_id))
-            # Pages last: whoever reads the log in between must not meet a skill without its page.
-            removed = await self._removed_pages(tree, pupil.session_id)
-            await self._log.erase(tree, lambda recorded, removed=removed: not _makes_page(recorded, removed))  # type: ignore[misc] # bound at once
-        await self._pupils.forget(pupil.session_id)
 
-    async def _removed_pages(self, tree: Address, session_id: str) -> set[str]:
-        """Return the pages that were removed with a session; it is their tools' names that they are called by."""
-        forgotten = [
-            recorded.event async for recorded in self._log.read(tree) if isinstance(recorded.event, SessionForgotten)
-        ]
-        return {page for event in forgotten if event.session_id == session_id for page in event.removed_pages}
-
-
-def _taught_by(recorded: Recorded | None, session_id: str) -> bool:
-    match recorded.event if recorded else None:
-        case SopFiled(provenance=origin):
-            return origin.session_id == session_id
-        case LessonSkipped(session_id=taught_by):
-            return taught_by == session_id
+def _wants_confirmation(space: Recorded | None) -> bool:
+    """Tell whether a space's newest event, which says all that is configured, asks for a person."""
+    match space.event if space else None:
+        case SpaceCreated(configs=configs) | SpaceConfigured(configs=configs):
+            return (configs or {}).get(CONFIRM) is True
         case _:
             return False
-
-
-def _makes_page(recorded: Recorded | None, pages: set[str]) -> bool:
-    return recorded is not None and isinstance(recorded.event, PageAdded) and recorded.event.block_id in pages

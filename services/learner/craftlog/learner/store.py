@@ -6,22 +6,30 @@ from typing import Final
 
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import SessionCreated, SessionDeleted, SpaceConnected
-from craftlog.contracts.readmodels import BLOCKS, LESSONS, TREES, Document
-from craftlog.contracts.subjects import Address
-from craftlog.learner.decider import State
-from craftlog.learner.projection import tree
+from craftlog.contracts.readmodels import BLOCKS, FORGOTTEN, LESSONS, PROPOSALS, TREES, Document
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.learner.decider.state import State
+from craftlog.learner.projection import Stored, tree
 from craftlog.runtime.desk import Snapshot
 from craftlog.runtime.mongo import Database, Index, reach
 
 DUE: Final = "learner_due"
 PUPILS: Final = "learner_sessions"
+_OF_BLOCKS: Final = ("type", "parent_id", "sort", "title", "props", "provenance.session_id", "by_person", "request")
 
+_STEADY: Final = [("space_id", 1), ("provenance.session_id", 1)]
 COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
     TREES: [],
     DUE: [],
     PUPILS: [],
-    BLOCKS: [[("space_id", 1), ("parent_id", 1), ("sort", 1)], [("space_id", 1), ("provenance.session_id", 1)]],
+    BLOCKS: [
+        [("space_id", 1), ("parent_id", 1), ("sort", 1)],
+        _STEADY,
+        [("project", 1), ("type", 1)],
+    ],
     LESSONS: [[("space_id", 1)], [("session_id", 1)]],
+    PROPOSALS: [[("space_id", 1), ("created_at", 1)]],
+    FORGOTTEN: [[("space_id", 1)]],
 }
 
 
@@ -78,7 +86,7 @@ class Pupils:
 
 
 class Trees:
-    """Where the desk starts from: a tree's head, and the tasks that have a lesson."""
+    """The trees as the read model has them. All methods raise UnavailableError when MongoDB cannot be reached."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -88,8 +96,25 @@ class Trees:
         head = await reach(lambda: self._database[TREES].find_one({"_id": address.id}))
         if head is None or "version" not in head:
             return None
-        # NOTE: the lessons may be newer than the head, which is written last; a lesson that is there twice is one.
-        lessons = await reach(
-            lambda: self._database[LESSONS].find({"space_id": address.id}, {"task_id": 1}).to_list(None)
+        stored = Stored(
+            head,
+            blocks=await self._children(BLOCKS, address, _OF_BLOCKS),
+            lessons=await self._children(LESSONS, address, ("task_id",)),
+            proposals=await self._children(PROPOSALS, address, ("proposed",), state="open"),
+            forgotten=await self._children(FORGOTTEN, address, ("session_id",)),
         )
-        return Snapshot(tree(head, frozenset(lesson["task_id"] for lesson in lessons)), head["version"], head["seq"])
+        return Snapshot(tree(stored), head["version"], head["seq"])
+
+    async def using(self, project: str, tools: Sequence[str]) -> list[Address]:
+        """Return the trees of a project in which one of these tools is used."""
+        wanted = {"project": project, "type": "sop", "props.tool_sops.tool_name": {"$in": list(tools)}}
+        found = await reach(lambda: self._database[BLOCKS].distinct("space_id", wanted))
+        return [Address(Kind.TREE, project, space_id) for space_id in sorted(found)]
+
+    async def _children(
+        self, collection: str, address: Address, fields: Sequence[str], **wanted: str
+    ) -> list[Document]:
+        found = self._database[collection].find({"space_id": address.id, **wanted}, list(fields))
+        # A scan can miss what moves in its index meanwhile, and nothing of these does.
+        steady = found.hint(_STEADY) if collection == BLOCKS else found
+        return await reach(lambda: steady.to_list(None))

@@ -1,14 +1,15 @@
 """Puts the search service together: the one place that reads the environment and builds clients."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
 from nats.js.errors import APIError, NotFoundError
 from qdrant_client import AsyncQdrantClient
 
-from craftlog.contracts.subjects import STREAM, Kind, ask
+from craftlog.contracts.subjects import STREAM, Kind
 from craftlog.llm.embeddings import OfflineEmbedder
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.jetstream import CONNECTION_ERRORS
@@ -24,6 +25,7 @@ from craftlog.search.store import SkillIndex
 _SERVICE: Final = "search"
 _DURABLE: Final = "search-tree"
 _QDRANT_TIMEOUT: Final = 5
+_LOOK_EVERY: Final = 1.0
 
 
 def main() -> None:
@@ -37,17 +39,35 @@ def main() -> None:
     async def start(log: Log) -> AsyncIterator[Running]:
         client = AsyncQdrantClient(url=settings.qdrant_url, timeout=_QDRANT_TIMEOUT, check_compatibility=False)
         index = SkillIndex(client, embedder)
-        nats.subscriber(ask(_SERVICE, "experience"), queue=_SERVICE)(Answers(index, embedder).experience)
         try:
             yield Running(
                 projectors=[Projector(log, index, durable=_DURABLE, kind=Kind.TREE, project=project)],
-                background=[partial(patiently, partial(prepare, log, index))],
+                background=[partial(keep, log, index)],
+                answers={"experience": Answers(index, embedder).experience},
                 probes={"qdrant": index.exists},
             )
         finally:
             await client.close()
 
     run(_SERVICE, nats, start)
+
+
+class IndexLostError(Exception):
+    """The index is gone; the next start of this service makes it anew, and forgets what it knew of the old one."""
+
+
+async def keep(log: Log, index: SkillIndex) -> None:
+    """Make the index, and look after it.
+
+    Raises:
+        IndexLostError: somebody removed it, or Qdrant lost it.
+    """
+    await patiently(partial(prepare, log, index))
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        with suppress(UnavailableError):
+            if not await index.exists():
+                raise IndexLostError(index.collection)
 
 
 async def prepare(log: Log, index: SkillIndex) -> None:

@@ -27,6 +27,7 @@ from craftlog.contracts.subjects import Kind
 from craftlog.llm.embeddings import Embedder, Vector
 from craftlog.runtime.errors import RefusedError, UnavailableError
 from craftlog.runtime.projector import Folded
+from craftlog.search.projection import MEANS
 
 STALLED: Final = "stalled"
 _HEAD: Final = "head"
@@ -36,7 +37,7 @@ _WRONG_REQUEST: Final = (400, 422)
 
 # NOTE: these payloads are stored. A skill has its block's id as its point's id, a head its space's.
 #
-# skill  {project, space_id, session_id, type: sop, title, props, engine, version, model}
+# skill  {project, space_id, session_id, type: sop|text, title, version, model}; what it says, the tree has
 # head   {project, space_id, type: head|stalled, version, seq, model}, where stalled {stalled_version, reason} too
 
 
@@ -140,17 +141,20 @@ class SkillIndex:
         )
 
     async def _put_skills(self, skills: Mapping[str, Document]) -> None:
-        """Embed and store. When to use a skill is what a request is like; its tools' names only blur that."""
+        """Embed what they mean, and store the rest."""
         ids = list(skills)
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start : start + _AT_ONCE]
-            vectors = await self._embedder.embed([skills[id_]["title"] for id_ in some])
+            vectors = await self._embedder.embed([skills[id_][MEANS] for id_ in some])
             await self._put(
                 [
-                    PointStruct(id=id_, vector=vector, payload={**skills[id_], "model": self._embedder.model})
+                    PointStruct(id=id_, vector=vector, payload=self._payload(skills[id_]))
                     for id_, vector in zip(some, vectors, strict=True)
                 ]
             )
+
+    def _payload(self, skill: Document) -> Document:
+        return {**{name: value for name, value in skill.items() if name != MEANS}, "model": self._embedder.model}
 
     async def _put(self, points: Sequence[PointStruct]) -> None:
         async with _reaching():
@@ -204,7 +208,5 @@ def _cited(block_id: str, skill: Mapping[str, Any], distance: float) -> Cited:
         block_id=block_id,
         title=skill["title"],
         type=skill["type"],
-        props=skill["props"],
         distance=max(0.0, distance),
-        engine=skill["engine"],
     )
