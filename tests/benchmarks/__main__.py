@@ -9,11 +9,14 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from tests.benchmarks import appending, artifacts, lagging, projecting, uploading
+from tests.benchmarks import appending, artifacts, batching, committing, lagging, paging, projecting, uploading
 
 # What each is given is an empty folder of its own; what it returns are figures by what they say, targets included.
 MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "appending": appending.measure,
+    "committing": committing.measure,
+    "batching": batching.measure,
+    "paging": paging.measure,
     "projecting": projecting.measure,
     "lagging": lagging.measure,
     "artifacts": artifacts.measure,

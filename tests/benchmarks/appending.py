@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks.load import CONNECTIONS, Load, create_sessions, post_for
+from tests.benchmarks.load import CONNECTIONS, Load, create_sessions, median, post_for
 
 from craftlog.cli.folder import free_port
 from craftlog.testing.stack import Stack
@@ -52,22 +52,18 @@ def measure(folder: Path) -> dict[str, float]:
             bares.append(asyncio.run(post_for(SECONDS, bare, ["/"] * CONNECTIONS, stack.token)))
             many.append(asyncio.run(post_for(SECONDS, stack.port, paths, stack.token)))
             ones.append(asyncio.run(post_for(SECONDS, stack.port, paths[:1] * CONNECTIONS, stack.token)))
-    floor_load, many_load, one_load = _median(bares), _median(many), _median(ones)
+    floor_load, many_load, one_load = median(bares), median(many), median(ones)
     return {
         "bare publish a request, 64 connections: requests/s": floor_load.rate,
         "bare: p99 ms": floor_load.percentile(0.99),
         "append, 64 connections to 64 sessions: requests/s": many_load.rate,
         "append to 64 sessions: p50 ms": many_load.percentile(0.5),
         "append to 64 sessions: p99 ms": many_load.percentile(0.99),
-        "append to 64 sessions: errors": sum(sum(load.errors.values()) for load in many),
+        "append to 64 sessions: errors": sum(load.failed for load in many),
         "append, 64 connections to one session: requests/s": one_load.rate,
         "append to one session: p99 ms": one_load.percentile(0.99),
-        "append to one session: errors": sum(sum(load.errors.values()) for load in ones),
+        "append to one session: errors": sum(load.failed for load in ones),
         "RATIO append to 64 sessions / bare (target >= 0.40)": many_load.rate / floor_load.rate,
         "RATIO p99 at 64 sessions / bare (target <= 4)": many_load.percentile(0.99) / floor_load.percentile(0.99),
         "RATIO append to one session / bare": one_load.rate / floor_load.rate,
     }
-
-
-def _median(loads: list[Load]) -> Load:
-    return sorted(loads, key=lambda load: load.rate)[len(loads) // 2]

@@ -29,6 +29,16 @@ class Load:
         """Return a latency in milliseconds."""
         return sorted(self.latencies)[int(len(self.latencies) * share)]
 
+    @property
+    def failed(self) -> int:
+        """Return how many answers were none that one wants."""
+        return sum(self.errors.values())
+
+
+def median(loads: Sequence[Load]) -> Load:
+    """Return the one whose rate is in the middle."""
+    return sorted(loads, key=lambda load: load.rate)[len(loads) // 2]
+
 
 class Connection:
     """One keep-alive connection to loopback."""
@@ -63,15 +73,19 @@ class Connection:
 
 
 async def create_sessions(port: int, token: str, count: int) -> list[str]:
-    """Create sessions and return the paths to post their messages to."""
-    connection = Connection(port, token)
-    await connection.open()
-    made = [json.loads((await connection.post("/api/v1/session", b"{}"))[1])["data"]["id"] for _ in range(count)]
-    await connection.close()
-    return [f"/api/v1/session/{session_id}/messages" for session_id in made]
+    """Create sessions, all at once, and return the paths to post their messages to."""
+
+    async def create() -> str:
+        connection = Connection(port, token)
+        await connection.open()
+        _, body = await connection.post("/api/v1/session", b"{}")
+        await connection.close()
+        return f"/api/v1/session/{json.loads(body)['data']['id']}/messages"
+
+    return await asyncio.gather(*(create() for _ in range(count)))
 
 
-async def post_for(seconds: float, port: int, paths: Sequence[str], token: str) -> Load:
+async def post_for(seconds: float, port: int, paths: Sequence[str], token: str, body: bytes = BODY) -> Load:
     """Post from one connection a path, as fast as answers come, for so long."""
     load = Load()
     start = time.perf_counter()
@@ -80,7 +94,7 @@ async def post_for(seconds: float, port: int, paths: Sequence[str], token: str) 
         connection = Connection(port, token)
         await connection.open()
         while (sent := time.perf_counter()) < start + seconds:
-            status, _ = await connection.post(path, BODY)
+            status, _ = await connection.post(path, body)
             if status == 201:
                 load.latencies.append((time.perf_counter() - sent) * 1000)
             else:
