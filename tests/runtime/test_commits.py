@@ -95,6 +95,11 @@ class TestTheServer:
             )
         assert await publish(log.client, an_append(an_address().subject, message_id=unknown)) == 2
 
+    async def test_is_not_sent_a_header_that_would_end_before_its_end(self, log: Log, address: Address):
+        forged = Append(address.subject, [({"ce-id": "1\r\nNats-Rollup: all"}, b"{}"), ({"ce-id": "2"}, b"{}")], 0)
+        with pytest.raises(ValueError, match="line break"):
+            await publish(log.client, forged)
+
     async def test_remembers_the_ids_of_a_batch(self, log: Log):
         ids = [str(uuid4()) for _ in range(2)]
         await publish(log.client, *(an_append(an_address().subject, message_id=one) for one in ids))
@@ -149,6 +154,27 @@ class TestTogether:
         assert [answer[0].version for answer in answers] == [1] * (MANY - 1)
         assert [len(await stored(log, address)) for address in addresses] == [1] * MANY
 
+    async def test_after_each_refusal_in_a_row_more_commits_pass_before_a_batch_is_tried_again(
+        self, log: Log, monkeypatch: pytest.MonkeyPatch
+    ):
+        rival, send, tried = an_address(), log.client._send_command, []
+
+        async def watched(command: bytes) -> None:
+            tried.extend([True] * command.count(b"Nats-Batch-Sequence: 1\r\n"))
+            await send(command)
+
+        async def batches(*more: tuple[Address, Position, Sequence[Draft]]) -> int:
+            tried.clear()
+            await all_at_once(log, [*more, *((an_address(), Position(), [draft()]) for _ in range(MANY))])
+            return len(tried)
+
+        monkeypatch.setattr(log.client, "_send_command", watched)
+        await log.append(rival, Position(), [draft()])
+        stale = (rival, Position(), [draft()])
+        assert [await batches(stale) for _ in range(9)] == [1, 0, 0, 1, 0, 0, 0, 0, 1]
+        assert [await batches() for _ in range(10)] == [0] * 8 + [1, 1]
+        assert [await batches(stale) for _ in range(4)] == [1, 0, 0, 1]
+
     @pytest.mark.parametrize("size", [1, 3])
     async def test_a_repeat_whose_answer_was_lost_is_a_success_and_concerns_nobody_else(self, log: Log, size: int):
         appends = [(an_address(), Position(), [draft() for _ in range(size)]) for _ in range(MANY)]
@@ -166,6 +192,13 @@ class TestTogether:
         answers = await all_at_once(log, [(address, Position(1, recorded.seq), [once]), *others])
         assert isinstance(answers[0], ConflictError)
         assert all(isinstance(answer, list) for answer in answers[1:])
+
+    async def test_what_cannot_be_sent_at_all_concerns_nobody_else(self, log: Log):
+        appends = [(an_address(), Position(), [draft()]) for _ in range(MANY)]
+        appends[7] = (an_address(), Position(), [draft(traceparent="00\r\nNats-Rollup: all"), draft()])
+        answers = await all_at_once(log, appends)
+        assert isinstance(answers.pop(7), ValueError)
+        assert all(isinstance(answer, list) for answer in answers)
 
     async def test_two_rivals_for_one_aggregate_never_meet_in_a_batch(self, log: Log):
         addresses = [an_address() for _ in range(MANY)]

@@ -82,15 +82,15 @@ class TestAppend:
     async def test_a_batch_cut_in_two_by_a_broken_connection_begins_anew(
         self, log: Log, address: Address, monkeypatch: pytest.MonkeyPatch
     ):
-        publish, cut = log.client.publish, []
+        send, cut = log.client._send_command, []
 
-        async def broken(*args: object, headers: dict[str, str] | None = None, **options: object) -> None:
-            if headers and not cut:
-                cut.append(headers["Nats-Batch-Id"])
-                return
-            await publish(*args, headers=headers, **options)
+        async def broken(command: bytes) -> None:
+            if b"Nats-Batch-Id" in command and not cut:
+                cut.append(command)
+            else:
+                await send(command)
 
-        monkeypatch.setattr(log.client, "publish", broken)
+        monkeypatch.setattr(log.client, "_send_command", broken)
         appended = await log.append(address, Position(), [draft(), draft()])
         assert cut
         assert await stored(log, address) == appended

@@ -16,6 +16,7 @@ _MOST_BYTES: Final = 4 * 1024 * 1024
 # An atomic batch costs nats-server six syncs, however many messages it has, and a plain publish one: ADR 2.
 _WORTH_A_BATCH: Final = 8
 _ALONE_AT_ONCE: Final = 16
+_MOST_PASSED: Final = 64
 _PAUSE: Final = 0.05
 
 
@@ -34,6 +35,8 @@ class Commits:
         self._under_way = False
         self._waiting: deque[_Waiting] = deque()
         self._rest: asyncio.Task[None] | None = None
+        self._refused = 0  # batches in a row
+        self._to_pass = 0  # commits before the next batch is tried
 
     async def append(self, append: Append) -> int:
         """Store all of it or nothing, whatever becomes of others, and return the sequence of its last event.
@@ -83,18 +86,24 @@ class Commits:
         return list(taken.values())
 
     async def _commit(self, group: Sequence[_Waiting]) -> None:
-        if len(group) == 1 or sum(len(waiting.append.encoded) for waiting in group) < _WORTH_A_BATCH:
+        few = len(group) == 1 or sum(len(waiting.append.encoded) for waiting in group) < _WORTH_A_BATCH
+        if few or self._to_pass:
+            self._to_pass = max(self._to_pass - 1, 0)
             await self._one_by_one(group)
             return
         try:
             last = await publish(self._client, *(waiting.append for waiting in group))
-        except PublishError:
+        except (PublishError, ValueError):
             # One stale lock or one repeat refuses them all; alone, each gets the answer that is its own.
+            # Where clients roam between gateways nearly every batch has a stale lock: then few more are tried.
+            self._refused += 1
+            self._to_pass = min(2**self._refused, _MOST_PASSED)
             await self._one_by_one(group)
         except Exception as error:  # noqa: BLE001 - every waiting caller gets the reason, none waits for ever
             for waiting in group:
-                _refuse(waiting, UnavailableError(str(error)))
+                _refuse(waiting, UnavailableError("the log gave no answer", error))
         else:
+            self._refused = 0
             for waiting in reversed(group):
                 _answer(waiting, last)
                 last -= len(waiting.append.encoded)

@@ -78,29 +78,36 @@ async def publish(client: Client, *appends: Append) -> int:
         UnavailableError: it gave no answer; whether they are stored is not known.
     """
     await connected(client)
-    messages = [message for append in appends for message in append.messages()]
-    batch = client._nuid.next().decode() if len(messages) > 1 else None  # noqa: SLF001 - the client's own id maker
-    answer: Msg | None = None
+    *ahead, (subject, headers, body) = [message for append in appends for message in append.messages()]
     try:
-        for ordinal, (subject, headers, body) in enumerate(messages, start=1):
-            if batch:
-                headers["Nats-Batch-Id"] = batch
-                headers["Nats-Batch-Sequence"] = str(ordinal)
-            if ordinal < len(messages):
-                await client.publish(subject, body, headers=headers)
-                continue
-            if batch:
-                headers["Nats-Batch-Commit"] = "1"
-            answer = await client.request(subject, body, timeout=TIMEOUT, headers=headers)
+        if ahead:
+            batch = client._nuid.next().decode()  # noqa: SLF001 - the client's own id maker
+            framed = b"".join(
+                _framed(*message, f"Nats-Batch-Id: {batch}\r\nNats-Batch-Sequence: {ordinal}\r\n")
+                for ordinal, message in enumerate(ahead, start=1)
+            )
+            await client._send_command(framed)  # noqa: SLF001 - its publish takes ten times as long, over the headers
+            last = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(len(ahead) + 1), "Nats-Batch-Commit": "1"}
+            headers = {**headers, **last}
+        answer = await client.request(subject, body, timeout=TIMEOUT, headers=headers)
     except CONNECTION_ERRORS as error:
         raise UnavailableError("the log cannot be reached", error) from error
-    reply = json.loads(answer.data) if answer else {}
+    reply = json.loads(answer.data)
     if refusal := reply.get("error"):
         raise PublishError(refusal["code"], refusal.get("err_code", 0), refusal.get("description", ""))
     if reply.get("duplicate"):
         # The sequence in this answer is that of an event stored before, which need not follow the expected one.
         raise PublishError(REFUSED_FOR_GOOD, DUPLICATE, "this event is stored already")
     return int(reply["seq"])
+
+
+def _framed(subject: str, headers: Mapping[str, str], body: bytes, more: str) -> bytes:
+    """Return a message without an answer as the wire has it; ``more`` are lines of headers."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if lines.count("\n") != len(headers):
+        raise ValueError("a header holds a line break")
+    head = f"NATS/1.0\r\n{lines}{more}\r\n".encode()
+    return b"HPUB %b %d %d\r\n%b%b\r\n" % (subject.encode(), len(head), len(head) + len(body), head, body)
 
 
 async def read(client: Client, subject: str, after_seq: int) -> AsyncIterator[Stored]:
