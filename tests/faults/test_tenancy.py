@@ -260,6 +260,9 @@ class TestReferences:
         theirs, session = first.ids["space_id"], f"/session/{second.ids['session_id']}"
         assert second.http.post("/session", json={"space_id": theirs}).status_code == UNKNOWN
         assert second.http.post(f"{session}/connect_to_space", json={"space_id": theirs}).status_code == UNKNOWN
+        blocks, below = f"/space/{second.ids['space_id']}/block", {"parent_id": first.ids["block_id"]}
+        assert second.http.post(blocks, json={"type": "page", **below}).status_code == UNKNOWN
+        assert second.http.put(f"{blocks}/{second.ids['block_id']}/move", json=below).status_code == UNKNOWN
         assert await everything(world) == before
 
     async def test_to_bytes_of_another_project_give_no_way_to_them(
