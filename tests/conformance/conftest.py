@@ -1,13 +1,14 @@
 """Craftlog with a project for each SDK, and the SDKs to drive it with."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 import pytest
-from tests.conformance.sdks import EVERY, PATIENCE, Sdk, start
+from tests.conformance.sdks import EVERY, PATIENCE, PATIENCE_AT_START, Sdk, heard, start
 
 from craftlog.testing.stack import Stack
 
@@ -22,17 +23,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def sdks(stack: Stack) -> Iterator[dict[str, Sdk]]:
-    """Give all SDKs, in as many processes."""
+    """Give all SDKs, each release in a process of its own."""
     with ExitStack() as processes:
 
-        def started(name: str) -> Sdk:
-            process = start(name.partition("-")[0], f"{stack.base_url}/api/v1", token_of(name))
+        def started(release: str) -> subprocess.Popen[str]:
+            process = start(release, f"{stack.base_url}/api/v1")
             processes.callback(process.wait, PATIENCE)
             processes.callback(process.stdout.close)
             processes.callback(process.stdin.close)
-            return Sdk(name, process)
+            return process
 
-        yield {name: started(name) for name in EVERY}
+        drivers = {release: started(release) for release in sorted({name.partition("-")[0] for name in EVERY})}
+        for process in drivers.values():
+            heard(process, PATIENCE_AT_START, "its start")
+        yield {name: Sdk(name, drivers[name.partition("-")[0]], token_of(name)) for name in EVERY}
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def sdk(sdks: dict[str, Sdk], request: pytest.FixtureRequest) -> Sdk:
 @pytest.fixture
 def http(sdk: Sdk, stack: Stack) -> Iterator[httpx.Client]:
     """Give the same project without an SDK between."""
-    headers = {"Authorization": f"Bearer {token_of(sdk.name)}"}
+    headers = {"Authorization": f"Bearer {sdk.key}"}
     with httpx.Client(base_url=f"{stack.base_url}/api/v1", headers=headers, timeout=PATIENCE) as client:
         yield client
 

@@ -5,7 +5,7 @@ const { createRequire } = require('node:module');
 
 const installed = createRequire(`${process.cwd()}/`);
 const sdk = installed('@acontext/acontext');
-const client = new sdk.AcontextClient();
+let client;
 
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -57,7 +57,8 @@ async function answer(name, args, kwargs) {
   return owner[method](...positional, ...(Object.keys(others).length > 0 ? [options(others)] : []));
 }
 
-async function said({ name, args, kwargs }) {
+async function said({ key, name, args, kwargs }) {
+  client ??= new sdk.AcontextClient({ apiKey: key });
   try {
     return { value: (await answer(name, decoded(args), decoded(kwargs))) ?? null };
   } catch (error) {
@@ -66,8 +67,11 @@ async function said({ name, args, kwargs }) {
   }
 }
 
+const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
+
 (async () => {
+  say('ready');
   for await (const line of createInterface({ input: process.stdin })) {
-    process.stdout.write(`${JSON.stringify(await said(JSON.parse(line)))}\n`);
+    say(await said(JSON.parse(line)));
   }
 })();

@@ -1,7 +1,8 @@
 """Call the acontext package that is installed here: a JSON line on stdin names a method, one on stdout has its result.
 
-It runs in an environment that has the SDK and nothing of ours. A line is ``{how, name, args, kwargs}``: ``how`` is sync
-or async, ``name`` such as ``sessions.create`` or ``DISK_TOOLS.read_file``. The answer is ``{value}`` or ``{error}``.
+It runs in an environment that has the SDK and nothing of ours. A line is ``{how, key, name, args, kwargs}``: ``how`` is
+sync or async, ``key`` the API key, ``name`` such as ``sessions.create`` or ``DISK_TOOLS.read_file``. The answer is
+``{value}`` or ``{error}``; before the first one comes a line that says that it is ready.
 """
 
 import asyncio
@@ -30,33 +31,33 @@ class Driver:
         self.loop = asyncio.new_event_loop()
         self.clients: dict[str, Any] = {}
 
-    def client(self, how: str) -> Any:
-        return self.clients.setdefault(how, CLIENTS[how]())
-
-    def answer(self, how: str, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def answer(self, how: str, key: str, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         args, kwargs = decoded(args), decoded(kwargs)
+        if how not in self.clients:
+            self.clients[how] = CLIENTS[how](api_key=key)
+        client = self.clients[how]
         owner, _, method = name.rpartition(".")
         if name == "methods":
-            return sorted(methods_of(self.client(how)))
+            return sorted(methods_of(client))
         if name in {"close", "aclose"}:
             return self.closed(how, name)
         if owner in POOLS:
-            return self.used(how, POOLS[owner], method, *args)
-        called = self.client(how)
+            return self.used(how, client, POOLS[owner], method, *args)
+        called = client
         for step in name.split("."):
             called = getattr(called, step)
         return self.awaited(called(*args, **kwargs))
 
-    def used(self, how: str, pool: Any, tool: str, context: Any, arguments: dict[str, Any]) -> Any:
+    def used(self, how: str, client: Any, pool: Any, tool: str, context: Any, arguments: dict[str, Any]) -> Any:
         """Use a tool of a pool, as an agent's loop does; older pools have no async side."""
         if how == "sync":
-            return pool.execute_tool(pool.format_context(self.client(how), context), tool, arguments)
-        made = self.awaited(pool.async_format_context(self.client(how), context))
+            return pool.execute_tool(pool.format_context(client, context), tool, arguments)
+        made = self.awaited(pool.async_format_context(client, context))
         return self.awaited(pool.async_execute_tool(made, tool, arguments))
 
     def closed(self, how: str, name: str) -> str:
         """Close a client, and return what it says to a call after that; the next call gets a new one."""
-        client = self.clients.pop(how, None) or CLIENTS[how]()
+        client = self.clients.pop(how)
         self.awaited(getattr(client, name)())
         try:
             self.awaited(client.ping())
@@ -109,6 +110,7 @@ def encoded(value: Any) -> Any:
 
 def main() -> None:
     driver = Driver()
+    say("ready")
     for line in sys.stdin:
         try:
             said = {"value": encoded(driver.answer(**json.loads(line)))}
@@ -124,7 +126,11 @@ def main() -> None:
             }
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
             said = {"error": {"type": type(error).__name__, "message": str(error)}}
-        os.write(1, json.dumps(said).encode() + b"\n")
+        say(said)
+
+
+def say(said: Any) -> None:
+    os.write(1, json.dumps(said).encode() + b"\n")
 
 
 main()

@@ -22,6 +22,8 @@ OLD: Final = [f"{release}-{how}" for release in ("0.0.8", "0.0.9", "0.0.10") for
 NEW: Final = ["0.1.3-sync", "0.1.3-async"]
 EVERY: Final = [*OLD, *NEW, NPM]
 PATIENCE: Final = 60.0
+# An SDK takes seconds of a processor to be imported, and five are at once.
+PATIENCE_AT_START: Final = 300.0
 # The same call had another name.
 _FORMERLY: Final = {"sessions.store_message": "sessions.send_message"}
 _BEFORE_STORE: Final = ("0.0.8", "0.0.9")
@@ -44,9 +46,10 @@ class SdkError(Exception):
 class Sdk:
     """One SDK in one way of using it. ``call`` takes Python's names and keywords, whatever the language."""
 
-    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[str], key: str) -> None:
         self.name = name
         self.release, _, self.how = name.partition("-")
+        self.key = key
         self.called: set[str] = set()
         self._process = process
 
@@ -54,14 +57,11 @@ class Sdk:
         """Return the parsed result of a method; raises SdkError."""
         self.called.add(name)
         spelled = _FORMERLY.get(name, name) if self.release in _BEFORE_STORE else name
-        line = json.dumps({"how": self.how, "name": spelled, "args": args, "kwargs": kwargs})
+        line = json.dumps({"how": self.how, "key": self.key, "name": spelled, "args": args, "kwargs": kwargs})
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
-        said = json.loads(self._process.stdout.readline()) if readable else {}
-        assert said, f"{self.name} does not answer to {line}"
+        said = json.loads(heard(self._process, PATIENCE, line))
         if "error" in said:
             raise SdkError(said["error"])
         return said["value"]
@@ -105,13 +105,24 @@ def pages(sdk: Sdk, method: str, *args: Any, **kwargs: Any) -> list[Any]:
         cursor = {"cursor": page["next_cursor"]}
 
 
-def start(release: str, base_url: str, token: str) -> subprocess.Popen[str]:
-    """Start the driver of an SDK in its environment, which is made at the first time."""
+def heard(process: subprocess.Popen[str], patience: float, asked: str) -> str:
+    """Return the next line of a driver, which is killed if it is late: its answer would pass for that to the next."""
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], patience)
+    if not readable:
+        process.kill()
+    line = process.stdout.readline()
+    assert line, f"no answer to {asked}"
+    return line
+
+
+def start(release: str, base_url: str) -> subprocess.Popen[str]:
+    """Start the driver of an SDK in its environment, which is made at the first time; it says when it is ready."""
     argv, folder = _node() if release == "npm" else _python(release)
     return subprocess.Popen(
         argv,
         cwd=folder,
-        env={**os.environ, "ACONTEXT_API_KEY": token, "ACONTEXT_BASE_URL": base_url},
+        env={**os.environ, "ACONTEXT_BASE_URL": base_url},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

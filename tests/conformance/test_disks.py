@@ -75,6 +75,14 @@ def test_a_file_put_twice_is_the_second(sdk: Sdk, disk: str) -> None:
     assert len(sdk("disks.artifacts.list", disk)["artifacts"]) == 1
 
 
+@driven("disks.artifacts.update")
+def test_the_meta_of_a_file_is_replaced(sdk: Sdk, disk: str) -> None:
+    stored = put(sdk, disk, "/notes/a.txt", b"one", meta={"old": 1})
+    updated = sdk("disks.artifacts.update", disk, file_path="/notes", filename="a.txt", meta={"new": [2]})["artifact"]
+    assert updated["meta"] == {"new": [2], ITSELF: stored["meta"][ITSELF]}
+    assert sdk("disks.artifacts.get", disk, file_path="/notes", filename="a.txt")["artifact"] == updated
+
+
 @driven("disks.artifacts.delete")
 def test_a_deleted_file_is_gone(sdk: Sdk, disk: str) -> None:
     put(sdk, disk, "/a.txt", b"one")
@@ -94,6 +102,22 @@ def test_a_directory_lists_its_files_and_the_directories_in_it_sorted(sdk: Sdk, 
     below = sdk("disks.artifacts.list", disk, path="/x/")
     assert [file["filename"] for file in below["artifacts"]] == ["d.txt"]
     assert below["directories"] == ["deep"]
+
+
+@driven("disks.artifacts.glob_artifacts", "disks.artifacts.grep_artifacts", by=NEW)
+def test_files_are_found_by_their_path_and_by_what_they_say(sdk: Sdk, disk: str) -> None:
+    put(sdk, disk, "/src/one.py", b"def one():\n    return 1  # TODO two\n")
+    put(sdk, disk, "/src/deep/two.py", b"def two():\n    return 2\n")
+    put(sdk, disk, "/readme.md", b"nothing to do\n")
+
+    def found(method: str, query: str, **more: Any) -> list[str]:
+        return [file["path"] + file["filename"] for file in sdk(f"disks.artifacts.{method}", disk, query=query, **more)]
+
+    assert found("glob_artifacts", "**/*.py") == ["/src/one.py", "/src/deep/two.py"]
+    assert found("glob_artifacts", "**/*.py", limit=1) == ["/src/one.py"]
+    assert found("glob_artifacts", "*.rs") == []
+    assert found("grep_artifacts", "TODO.*two") == ["/src/one.py"]
+    assert found("grep_artifacts", "return [12]") == ["/src/one.py", "/src/deep/two.py"]
 
 
 @driven(*(f"DISK_TOOLS.{tool}" for tool in ("write_file", "read_file", "replace_string", "list_artifacts")), by=TOOLS)
@@ -120,3 +144,11 @@ def test_an_agent_gets_a_url_to_download_a_file_from(sdk: Sdk, disk: str) -> Non
     put(sdk, disk, "/a.bin", b"\0\1")
     said = sdk("DISK_TOOLS.download_file", disk, {"filename": "a.bin", "expire": 60})
     assert httpx.get(said.split("\n")[1]).content == b"\0\1"
+
+
+@driven("DISK_TOOLS.glob_artifacts", "DISK_TOOLS.grep_artifacts", by=NEW)
+def test_an_agent_finds_files_with_its_tools(sdk: Sdk, disk: str) -> None:
+    put(sdk, disk, "/src/one.py", b"# TODO\n")
+    assert sdk("DISK_TOOLS.glob_artifacts", disk, {"query": "**/*.py"}).endswith("\n/src/one.py")
+    assert sdk("DISK_TOOLS.grep_artifacts", disk, {"query": "TODO"}).endswith("\n/src/one.py")
+    assert "No matches" in sdk("DISK_TOOLS.grep_artifacts", disk, {"query": "FIXME"})

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import httpx
 import pytest
-from tests.conformance.sdks import EVERY, NEW, OLD, Sdk, SdkError, driven, pages
+from tests.conformance.sdks import EVERY, NEW, NPM, OLD, Sdk, SdkError, driven, pages
 from tests.e2e.conversations import PHONE, user
 
 ASYNC_OF_OLD = [name for name in OLD if name.endswith("-async")]
@@ -18,6 +19,18 @@ def session(sdk: Sdk) -> str:
 def tell(sdk: Sdk, session: str, messages: list[dict[str, Any]]) -> None:
     for message in messages:
         sdk("sessions.store_message", session, blob=message)
+
+
+@driven("sessions.create", "sessions.get_configs", "sessions.update_configs")
+def test_a_session_is_as_it_was_created_until_its_configs_are_replaced(sdk: Sdk) -> None:
+    created = sdk("sessions.create", configs={"mode": "chat", "deep": {"a": [1, None]}})
+    assert created["configs"] == {"mode": "chat", "deep": {"a": [1, None]}}
+    assert (created["disable_task_tracking"], created["space_id"]) == (False, None)
+    assert sdk("sessions.get_configs", created["id"]) == created
+    assert sdk("sessions.update_configs", created["id"], configs={"mode": "voice"}) is None
+    updated = sdk("sessions.get_configs", created["id"])
+    assert updated["configs"] == {"mode": "voice"}
+    assert updated["created_at"] == created["created_at"] < updated["updated_at"]
 
 
 @driven("sessions.create", by=[name for name in EVERY if name not in ASYNC_OF_OLD])
@@ -76,6 +89,24 @@ def test_the_summary_of_a_session_has_its_tasks(sdk: Sdk, session: str) -> None:
     assert summary.count("<task id=") == 2
     assert "<progress>" in summary
     assert "<user_preference>" in summary
+
+
+@driven("sessions.messages_observing_status", by=[*NEW, NPM])
+def test_observed_messages_are_counted_apart_from_those_that_wait(sdk: Sdk, session: str) -> None:
+    assert counts(sdk, session) == (0, 0, 0)
+    tell(sdk, session, PHONE)
+    assert sum(counts(sdk, session)) == len(PHONE)
+    sdk("sessions.flush", session)
+    assert counts(sdk, session) == (len(PHONE), 0, 0)
+
+
+@driven("sessions.get_token_counts")
+def test_tokens_are_counted_as_in_what_is_read(sdk: Sdk, session: str, http: httpx.Client) -> None:
+    assert sdk("sessions.get_token_counts", session) == {"total_tokens": 0}
+    tell(sdk, session, PHONE)
+    read = http.get(f"/session/{session}/messages").json()["data"]
+    assert sdk("sessions.get_token_counts", session) == {"total_tokens": read["this_time_tokens"]}
+    assert read["this_time_tokens"] > 100
 
 
 @driven("sessions.get_learning_status")

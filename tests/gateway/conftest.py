@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import nats
 import pytest
+from tests.gateway.described import assert_described
 
 from craftlog.gateway.app import GatewaySettings, assemble
 from craftlog.gateway.handlers import Gateway
@@ -56,7 +57,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 
 def client(base_url: str, token: str) -> httpx.Client:
-    return httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+    return httpx.Client(
+        base_url=base_url,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
+        event_hooks={"response": [assert_described]},
+    )
 
 
 def free_port() -> int:

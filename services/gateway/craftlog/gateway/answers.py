@@ -1,6 +1,6 @@
 """The envelope that every answer has: code 0 and data, or a code, what was wrong and the name of the refusal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from craftlog.runtime.errors import StoreError
 RETRY_AFTER: Final = "1"
 _MEDIA_TYPE: Final = "application/json; charset=utf-8"
 _NOTHING: Final = object()
+_MISSING: Final = ("missing", "string_too_short")
 _KNOWN: Final = (
     RequestRefusedError,
     AbsentError,
@@ -93,11 +94,19 @@ def _stalled(version: int | None) -> dict[str, str] | None:
     return None if version is None else {"Craftlog-Stalled": str(version)}
 
 
-def register(app: Starlette) -> None:
-    """Answer every error with the envelope."""
+def register(app: Starlette, allowed: Callable[[str], Sequence[str]]) -> None:
+    """Answer every error with the envelope.
 
-    async def on_error(_request: Request, error: Exception) -> Response:
-        return answer_to(error)
+    Args:
+        app: whose errors they are.
+        allowed: the methods for a path; the framework tells those of one route only.
+    """
+
+    async def on_error(request: Request, error: Exception) -> Response:
+        response = answer_to(error)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(allowed(request.url.path))
+        return response
 
     for known in (*_KNOWN, Exception):
         app.add_exception_handler(known, on_error)
@@ -116,4 +125,5 @@ def _parameter(error: RequestValidationError) -> str:
     """Name the parameter as the client wrote it: one of the query, or a piece of the path."""
     first = error.errors()[0]
     where = ".".join(str(step) for step in first["loc"][1:]) or "request"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+    reason = "is missing" if first["type"] in _MISSING else first["msg"].removeprefix("Value error, ")
+    return f"{where}: {reason}"

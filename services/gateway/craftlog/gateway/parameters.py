@@ -38,9 +38,15 @@ async def _gateway(request: Request) -> Gateway:
 
 Wired = Annotated[Gateway, Depends(_gateway)]
 Project = Annotated[str, Security(HOLDER)]
-Id = Annotated[str, AfterValidator(_uuid), Path()]
-OtherId = Annotated[str | None, or_default(None), AfterValidator(lambda value: value and _uuid(value)), Query()]
+Id = Annotated[str, AfterValidator(_uuid), Path(json_schema_extra={"format": "uuid"})]
+OtherId = Annotated[
+    str | None,
+    or_default(None),
+    AfterValidator(lambda value: value and _uuid(value)),
+    Query(json_schema_extra={"format": "uuid"}),
+]
 Text = Annotated[str | None, or_default(None), AfterValidator(_storable), Query()]
+Needed = Annotated[str, Query(min_length=1), AfterValidator(_storable)]
 Limit = Annotated[int, or_default(20), Query(ge=1, le=200)]
 Off = Annotated[bool, or_default(default=False), Query()]
 On = Annotated[bool, or_default(default=True), Query()]
@@ -51,10 +57,3 @@ async def _page(*, limit: Limit = 20, cursor: Text = None, time_desc: Off = Fals
 
 
 Wanted = Annotated[Page, Depends(_page)]
-
-
-def required(value: str | None, field: str) -> str:
-    """Return a parameter that has to be there, or raise InvalidError."""
-    if value is None:
-        raise InvalidError(field, "is missing")
-    return value

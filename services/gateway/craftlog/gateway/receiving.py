@@ -92,7 +92,7 @@ async def _receive_form(
 
 def _message(sent: Json, blob: Any, files: Mapping[str, Attached]) -> Canonical:
     """Return the message that ``blob`` is in the format that was sent along."""
-    dialect = sent.get("format") or "openai"
+    dialect = "openai" if sent.get("format") in (None, "") else sent["format"]
     if not isinstance(dialect, str) or dialect not in DIALECTS:
         raise InvalidError("format", f"must be one of {', '.join(DIALECTS)}")
     message = DIALECTS[dialect].to_canonical(blob, files)

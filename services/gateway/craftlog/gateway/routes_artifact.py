@@ -19,7 +19,7 @@ from craftlog.gateway.fields import Json, a_text, an_object
 from craftlog.gateway.forms import FormPart, form, is_form, text
 from craftlog.gateway.handlers import Gateway, Upload, describe_artifact, remove_artifact, store_artifact
 from craftlog.gateway.limits import parse
-from craftlog.gateway.parameters import Id, On, Project, Text, Wired, or_default, required
+from craftlog.gateway.parameters import Id, Needed, On, Project, Text, Wired, or_default
 from craftlog.gateway.zipping import Entry, zipped
 from craftlog.runtime.objects import PIECE, ObjectMissingError
 
@@ -50,7 +50,7 @@ async def get(
     gateway: Wired,
     project: Project,
     disk_id: Id,
-    file_path: Text = None,
+    file_path: Needed,
     with_public_url: On = True,
     with_content: On = True,
     expire: Seconds = 3600,
@@ -89,9 +89,9 @@ async def describe(request: Request, gateway: Wired, project: Project, disk_id: 
 
 
 @router.delete("")
-async def remove(gateway: Wired, project: Project, disk_id: Id, file_path: Text = None) -> Response:
+async def remove(gateway: Wired, project: Project, disk_id: Id, file_path: Needed) -> Response:
     """Take a file away."""
-    place = paths.split(required(file_path, "file_path"))
+    place = paths.split(file_path)
     await remove_artifact(gateway, Address(Kind.DISK, project, disk_id), place)
     return answer()
 
@@ -109,7 +109,7 @@ async def ls(gateway: Wired, project: Project, disk_id: Id, path: Text = None) -
 
 
 @router.get("/download")
-async def download(gateway: Wired, project: Project, disk_id: Id, file_path: Text = None) -> Response:
+async def download(gateway: Wired, project: Project, disk_id: Id, file_path: Needed) -> Response:
     """Download a file's bytes."""
     stored, _ = await _file(gateway, project, disk_id, file_path)
     asset = stored["asset"]
@@ -151,9 +151,9 @@ async def _entries(
         some = await anext(rest, None)
 
 
-async def _file(gateway: Gateway, project: str, disk_id: str, file_path: str | None) -> tuple[Document, int | None]:
+async def _file(gateway: Gateway, project: str, disk_id: str, file_path: str) -> tuple[Document, int | None]:
     """Return a file's document, and the version at which its disk is stalled."""
-    place = paths.split(required(file_path, "file_path"))
+    place = paths.split(file_path)
     seen = await gateway.heads.seen(Address(Kind.DISK, project, disk_id))
     stored = await gateway.files.file(disk_id, place)
     if stored is None:

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from craftlog.contracts.questions import ResolveProposal, SearchAnswered, SearchAsked
@@ -16,14 +17,14 @@ from craftlog.gateway.cursors import listed
 from craftlog.gateway.errors import InvalidError, MissingError
 from craftlog.gateway.fields import a_flag
 from craftlog.gateway.handlers import Gateway
-from craftlog.gateway.parameters import Id, Project, Text, Wanted, Wired, or_default, required
+from craftlog.gateway.parameters import Id, Needed, Project, Wanted, Wired, or_default
 from craftlog.gateway.spaces import edit, reached
 from craftlog.runtime.errors import UnavailableError
 
 router = APIRouter(prefix="/space/{space_id}", tags=["space"])
 
 Few = Annotated[int, or_default(10), Query(ge=1, le=50)]
-Distance = Annotated[float | None, or_default(None), Query(ge=0, le=2, allow_inf_nan=False)]
+Distance = Annotated[Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None, or_default(None), Query()]
 Mode = Annotated[Literal["fast", "agentic"], or_default("fast"), Query()]
 
 
@@ -33,13 +34,13 @@ async def search(
     gateway: Wired,
     project: Project,
     space_id: Id,
-    query: Text = None,
+    query: Needed,
     limit: Few = 10,
     mode: Mode = "fast",
     semantic_threshold: Distance = None,
 ) -> Response:
     """Return the blocks whose meaning is near the query, nearest first."""
-    if not (words := required(query, "query").strip()):
+    if not (words := query.strip()):
         raise InvalidError("query", "must not be empty")
     if mode != "fast":
         raise InvalidError("mode", "agentic is not supported yet; ask for fast")

@@ -1,7 +1,7 @@
 """Messages: in and out in any format, in order, each at its position for ever."""
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -10,11 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.answers import answer, answer_to, answer_with
 from craftlog.gateway.counting import total_tokens
-from craftlog.gateway.dialects import DIALECTS
 from craftlog.gateway.door import project_of
 from craftlog.gateway.editing import strategies
 from craftlog.gateway.handlers import Gateway
-from craftlog.gateway.limits import MOST_IN_BATCH
 from craftlog.gateway.parameters import Id, Off, On, OtherId, Project, Text, Wired, or_default
 from craftlog.gateway.reading import Wish, page
 from craftlog.gateway.receiving import receive_many, receive_one
@@ -24,44 +22,6 @@ router = APIRouter(prefix="/session/{session_id}", tags=["session"])
 Format = Annotated[Literal["openai", "anthropic", "gemini", "acontext"], or_default("openai"), Query()]
 Count = Annotated[int, or_default(0), Query(ge=0, le=200)]
 _PATH: Final = re.compile(r"/api/v1/session/([^/]+)/messages")
-
-_FORMAT: Final = {"type": "string", "enum": ["", *DIALECTS], "default": "openai"}
-_META: Final = {"type": ["object", "null"], "description": "What the sender wants to know of it, up to 64 KiB"}
-_ONE: Final = {
-    "type": "object",
-    "required": ["blob"],
-    "properties": {
-        "format": _FORMAT,
-        "blob": {"type": "object", "description": "A message in that format"},
-        "meta": {
-            "type": "object",
-            "nullable": True,
-            "description": "What the sender wants to know of it, up to 64 KiB",
-        },
-    },
-}
-_MANY: Final = {
-    "type": "object",
-    "required": ["blobs"],
-    "properties": {
-        "format": _FORMAT,
-        "blobs": {"type": "array", "minItems": 1, "maxItems": MOST_IN_BATCH, "items": {"type": "object"}},
-        "meta": _META,
-    },
-}
-_FORM: Final = {
-    "type": "object",
-    "required": ["payload"],
-    "properties": {"payload": {"type": "string", "description": "The same as JSON text"}},
-    "additionalProperties": {"type": "string", "format": "binary", "description": "A file, by its file_field"},
-}
-
-
-def _body(**schemas: dict[str, Any]) -> dict[str, Any]:
-    kinds = {"json": "application/json", "form": "multipart/form-data"}
-    return {
-        "requestBody": {"required": True, "content": {kinds[kind]: {"schema": one} for kind, one in schemas.items()}}
-    }
 
 
 class Appends:
@@ -89,13 +49,13 @@ class Appends:
         return answer(await receive_one(self._gateway, project, session_id, request), status=201)
 
 
-@router.post("/messages", status_code=201, openapi_extra=_body(json=_ONE, form=_FORM))
+@router.post("/messages", status_code=201)
 async def append(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
     """Add a message at the end: ``{format?, blob, meta?}``, or the same as ``payload`` of a form beside its files."""
     return answer(await receive_one(gateway, project, session_id, request), status=201)
 
 
-@router.post("/messages/batch", status_code=201, openapi_extra=_body(json=_MANY))
+@router.post("/messages/batch", status_code=201)
 async def append_many(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
     """Add up to 500 messages at the end, in order, all or none: ``{format?, blobs, meta?}``."""
     added = await receive_many(gateway, Address(Kind.SESSION, project, session_id), request)

@@ -12,7 +12,7 @@ from craftlog.gateway.cursors import after_file, encode
 from craftlog.gateway.globbing import glob
 from craftlog.gateway.grepping import MOST_NAMES, Expression, Found, grep
 from craftlog.gateway.handlers import Gateway
-from craftlog.gateway.parameters import Id, Project, Text, Wired, or_default, required
+from craftlog.gateway.parameters import Id, Needed, Project, Text, Wired, or_default
 
 router = APIRouter(prefix="/disk/{disk_id}/artifact", tags=["disk"])
 
@@ -27,7 +27,7 @@ async def by_path(
     gateway: Wired,
     project: Project,
     disk_id: Id,
-    query: Text = None,
+    query: Needed,
     limit: Matches = 100,
     cursor: Text = None,
 ) -> Response:
@@ -35,7 +35,7 @@ async def by_path(
 
     Where there may be more, the header Craftlog-Next-Cursor says from where to ask on.
     """
-    wanted, after = glob(required(query, "query")), after_file(cursor)
+    wanted, after = glob(query), after_file(cursor)
     seen = await gateway.heads.seen(Address(Kind.DISK, project, disk_id))
     found, names = Found(), 0
     async for files in gateway.files.below(disk_id, wanted.below, after):
@@ -55,7 +55,7 @@ async def by_content(
     gateway: Wired,
     project: Project,
     disk_id: Id,
-    query: Text = None,
+    query: Needed,
     limit: Matches = 100,
     cursor: Text = None,
 ) -> Response:
@@ -63,7 +63,7 @@ async def by_content(
 
     One request searches a bounded amount; the header Craftlog-Next-Cursor says from where to ask on.
     """
-    expression, after = Expression(required(query, "query")), after_file(cursor)
+    expression, after = Expression(query), after_file(cursor)
     seen = await gateway.heads.seen(Address(Kind.DISK, project, disk_id))
     found = await grep(gateway.objects, gateway.files.below(disk_id, "/", after), expression, limit)
     return await _answer(gateway, found, seen.stalled)

@@ -1,0 +1,1 @@
+"""What the gateway says of itself: every route, what it takes and what it gives."""
