@@ -50,6 +50,7 @@ class Api:
             found += page["items"]
             if not page["has_more"]:
                 return found
+            assert page["items"], "a page that has more has something"
             params["cursor"] = page["next_cursor"]
 
     @staticmethod

@@ -46,6 +46,7 @@ class TestPages:
             found = texts(page)
             assert len(page["ids"]) == len(found) <= limit
             read = found + read if newest_first else read + found
+            assert len(read) <= start + sum(growth)
             assert page["has_more"] == (page["next_cursor"] is not None)
             if not page["has_more"]:
                 break

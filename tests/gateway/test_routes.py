@@ -106,6 +106,7 @@ class TestMessages:
             texts = [item["content"] for item in page["items"]]
             assert len(page["ids"]) == len(texts) <= limit
             read = texts + read if newest_first else read + texts
+            assert len(read) <= len(sent)
             if not page["has_more"]:
                 break
             cursor = {"cursor": page["next_cursor"]}
