@@ -32,14 +32,22 @@ TOOLS = ["create_ticket", "find", "send"]
 SOPS = st.lists(st.sampled_from(TOOLS), min_size=1, max_size=3).map(
     lambda tools: {"tool_sops": [{"tool_name": tool, "action": "x"} for tool in tools]}
 )
-# Which block is meant: one of the ids of people, or one that is there by then, the learner's included.
-BLOCK = st.one_of(st.sampled_from(IDS), st.integers(0, 9))
-PARENT = st.one_of(st.none(), BLOCK)
-WISHES = st.lists(
+# Which block is meant: mostly one that is there by then, the learner's included.
+BLOCK = st.integers(0, 11)
+PARENT = st.one_of(st.none(), st.none(), BLOCK)
+TITLE = st.sampled_from(["", "x", "ticket"])
+# A tree in which there is something to move.
+PLANTED = [
+    ("add", "b0", "folder", None, ""),
+    ("add", "b1", "page", None, "ticket"),
+    ("add", "b2", "page", None, ""),
+    *(("add on page", f"b{number}", "text", 1, {}) for number in range(3, 6)),
+]
+WISHED = st.lists(
     st.one_of(
-        st.tuples(st.just("add"), st.sampled_from(IDS), st.sampled_from(["folder", "page"]), PARENT),
+        st.tuples(st.just("add"), st.sampled_from(IDS), st.sampled_from(["folder", "page"]), PARENT, TITLE),
         st.tuples(st.just("add on page"), st.sampled_from(IDS), st.sampled_from(["sop", "text"]), PARENT, SOPS),
-        st.tuples(st.just("change"), BLOCK, st.sampled_from(["", "x", "ticket"]), st.none() | SOPS),
+        st.tuples(st.just("change"), BLOCK, TITLE, st.none() | SOPS),
         st.tuples(st.just("move"), BLOCK, PARENT, st.none() | st.integers(-1, 5)),
         st.tuples(st.just("sort"), BLOCK, st.integers(-1, 5)),
         st.tuples(st.just("remove"), BLOCK),
@@ -50,8 +58,9 @@ WISHES = st.lists(
         st.tuples(st.just("skip"), st.sampled_from(TASKS), st.sampled_from(SESSIONS)),
         st.tuples(st.just("forget"), st.sampled_from(SESSIONS)),
     ),
-    max_size=25,
+    max_size=20,
 )
+WISHES = st.one_of(WISHED, WISHED.map(lambda wishes: [*PLANTED, *wishes]))
 
 
 def command(state: State, wish: tuple) -> Command:  # noqa: C901, PLR0911 - one wish a command
@@ -60,8 +69,8 @@ def command(state: State, wish: tuple) -> Command:  # noqa: C901, PLR0911 - one 
         return known[block % len(known)] if isinstance(block, int) else block
 
     match wish:
-        case ("add", block_id, kind, parent):
-            return AddBlock(block_id=block_id, type=kind, parent_id=meant(parent))
+        case ("add", block_id, kind, parent, title):
+            return AddBlock(block_id=block_id, type=kind, parent_id=meant(parent), title=title)
         case ("add on page", block_id, kind, parent, props):
             return AddBlock(block_id=block_id, type=kind, parent_id=meant(parent), props=props)
         case ("change", block, title, props):
