@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given as always
+from hypothesis import strategies as st
 
-from craftlog.gateway.content import kind_of, parsed
+from craftlog.gateway.content import Lines, kind_of, parsed
 
 
 class TestKindOf:
@@ -17,6 +19,8 @@ class TestKindOf:
             ("a", "text/plain", "text"),
             ("a.png", "image/png", None),
             ("json", "application/octet-stream", None),
+            (".dockerfile", "application/octet-stream", "code"),
+            ("a.", "application/octet-stream", None),
         ],
     )
     def test_goes_by_ending_or_type(self, filename, mime, kind):
@@ -32,7 +36,25 @@ class TestParsed:
 
     @pytest.mark.parametrize(
         ("kind", "data"),
-        [("json", b"{"), ("json", b"[" * 100_000), ("csv", b"a,b\n1\n"), ("csv", b'"a'), ("text", b"\xff")],
+        [
+            ("json", b"{"),
+            ("json", b"[NaN]"),
+            ("json", b"[" * 100_000),
+            ("csv", b"a,b\n1\n"),
+            ("csv", b'"a'),
+            ("text", b"\xff"),
+        ],
     )
     def test_gives_nothing_for_what_is_not_what_it_says(self, kind, data):
         assert parsed(kind, data) is None
+
+    def test_reads_values_that_are_larger_than_most(self):
+        for kind, data in (("csv", b"a," + b"x" * 1_000_000), ("json", b"[" + b"9" * 5000 + b"]")):
+            assert parsed(kind, data) == {"type": kind, "raw": data.decode()}
+
+    @always(st.text("ab\n\r\u2028", max_size=8), st.integers(0, 9), st.integers(1, 9) | st.none())
+    def test_cuts_lines_as_the_tools_of_the_sdks_do(self, text, offset, limit):
+        lines = text.split("\n")
+        cut = parsed("text", text.encode(), Lines(offset, limit))
+        wanted = "\n".join(lines[offset : None if limit is None else offset + limit])
+        assert cut == {"type": "text", "raw": wanted, "line_offset": offset, "total_lines": len(lines)}

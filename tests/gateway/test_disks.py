@@ -1,5 +1,6 @@
 """Disks and files as clients see them, against the whole of Craftlog."""
 
+import asyncio
 import io
 import json
 import subprocess
@@ -14,6 +15,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as always
 from hypothesis import strategies as st
 from tests.gateway.clients import Api
+from tests.gateway.conftest import Serve
+
+from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway.auth import DEFAULT_PROJECT
+from craftlog.runtime.objects import Objects, prefix_of
+from craftlog.runtime.settings import Settings
+from craftlog.testing.stack import Stack
+from craftlog.testing.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +124,46 @@ def refused(api: Api, disk: str, file_path: str, meta: Any, expect: int) -> str:
     assert answer.status_code == expect, answer.text
     said: str = answer.json()["msg"]
     return said
+
+
+class TestLimit:
+    def test_of_a_file_is_a_setting(self, stack: Stack, serve: Serve) -> None:
+        api = Api(serve(stack.token, **settings_of(stack), artifact_bytes="1000"))
+        disk = api.make("disk")
+        api.upload(disk, "a", b"x" * 1000)
+        answer = api.http.post(f"/api/v1/disk/{disk}/artifact", files={"file": ("b", b"x" * 1001)})
+        assert (answer.status_code, answer.json()["msg"]) == (413, "file: more than 1000 bytes")
+
+    def test_is_16_mib_unless_it_is_set(self, api: Api, disk: str) -> None:
+        most = 16 * 1024 * 1024
+        assert api.upload(disk, "a", bytes(most))["meta"]["__artifact_info__"]["size"] == most
+        answer = api.http.post(f"/api/v1/disk/{disk}/artifact", files={"file": ("b", bytes(most + 1))})
+        assert (answer.status_code, answer.json()["msg"]) == (413, f"file: more than {most} bytes")
+
+
+class TestOtherGateways:
+    async def test_that_end_a_disk_leave_nothing_of_what_is_still_put_on_it(
+        self, stack: Stack, api: Api, serve: Serve
+    ) -> None:
+        other = Api(serve(stack.token, **settings_of(stack)))
+        disk = api.make("disk")
+        api.upload(disk, "a", b"one")
+        other.delete(f"/disk/{disk}")
+        # This gateway knows that the disk was there a moment ago, and has not heard of its end.
+        answer = api.http.post(f"/api/v1/disk/{disk}/artifact", files={"file": ("b", b"two")})
+        assert answer.status_code == 404
+        objects = Objects(Settings(**settings_of(stack)))
+        prefix = prefix_of(Address(Kind.DISK, DEFAULT_PROJECT, disk))
+
+        async def is_swept() -> bool:
+            where = {"bucket_name": objects.bucket, "prefix": prefix, "recursive": True}
+            return not await asyncio.to_thread(lambda: list(objects._client.list_objects(**where)))
+
+        await until(is_swept)
+
+
+def settings_of(stack: Stack) -> dict[str, str]:
+    return {name.removeprefix("CRAFTLOG_").lower(): value for name, value in stack.env.items()}
 
 
 class TestDirectory:

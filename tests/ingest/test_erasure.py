@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import count
 from operator import attrgetter
 from typing import Any
@@ -25,7 +26,7 @@ from craftlog.contracts.events import (
 from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import DISKS, SESSIONS, SPACES
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.ingest.handlers import Eraser
+from craftlog.ingest.handlers import LATE, Eraser, LateSweep
 from craftlog.ingest.store import Erasures
 from craftlog.runtime.errors import RefusedError, UnavailableError
 from craftlog.runtime.objects import Objects, key_of, prefix_of
@@ -157,7 +158,7 @@ class TestKilled:
             ("log.jetstream", "delete_msg", 0),
             ("log.jetstream", "delete_msg", 3),
             ("objects", "delete_prefix", 0),
-            ("erasures", "done", 0),
+            ("erasures", "erased", 0),
         ],
     )
     async def test_between_two_steps_the_next_one_finishes(self, world, ingest, monkeypatch, owner, step, after):
@@ -224,6 +225,39 @@ class TestClosedDoors:
                 await until(lambda: is_erased(world, SESSIONS, doomed))
                 assert not await complaint(parts.probes["erasure"])
         assert await bucket(world, doomed) == []
+
+
+class TestLate:
+    async def test_an_object_that_was_put_after_the_erasure_goes_as_well(self, world, ingest):
+        disk, session = fresh(Kind.DISK), await whisper(world)
+        await world.append(disk, DiskCreated(), DiskDeleted())
+        await world.append(session, SessionDeleted())
+        async with ingest():
+            await until(lambda: is_erased(world, DISKS, disk))
+            await until(lambda: is_erased(world, SESSIONS, session))
+            for address in (disk, session):
+                await world.objects.keep(address, SECRET.encode(), "text/plain")
+        erasures, now = Erasures(world.database), datetime.now(UTC)
+        late = LateSweep(erasures, world.objects)
+        await late.sweep(now)
+        assert [len(await bucket(world, address)) for address in (disk, session)] == [1, 1]
+        await late.sweep(now + LATE)
+        assert [await bucket(world, address) for address in (disk, session)] == [[], []]
+        assert await erasures.erased_before(now + LATE) == []
+
+    async def test_what_could_not_be_swept_is_swept_the_next_time(self, world, ingest, monkeypatch):
+        disk = fresh(Kind.DISK)
+        await world.append(disk, DiskCreated(), DiskDeleted())
+        async with ingest():
+            await until(lambda: is_erased(world, DISKS, disk))
+        await world.objects.keep(disk, SECRET.encode(), "text/plain")
+        late, then = LateSweep(Erasures(world.database), world.objects), datetime.now(UTC) + LATE
+        with monkeypatch.context() as patch:
+            patch.setattr(Objects, "delete_prefix", AsyncRaise(UnavailableError("S3 is down")))
+            with pytest.raises(UnavailableError):
+                await late.sweep(then)
+        await late.sweep(then)
+        assert await bucket(world, disk) == []
 
 
 class AsyncRaise:

@@ -46,6 +46,7 @@ from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Heads
 from craftlog.gateway.health import Health, Probe
 from craftlog.gateway.keys import Stamp
+from craftlog.gateway.limits import MOST_BYTES
 from craftlog.gateway.projects import begin_projects
 from craftlog.gateway.reads import Reads
 from craftlog.gateway.routes_message import Appends
@@ -69,8 +70,8 @@ class GatewaySettings(Settings):
     ``tokens`` are further API keys: project id by token, as JSON. Issued keys need ``api_key_pepper``, which is mixed
     into what is stored of them: with another one they are all void. Projects and keys are managed with
     ``admin_token``; without it there are no such routes. ``requests_per_second``, ``burst`` (one second's worth unless
-    given) and ``body_bytes`` limit every key that has no limits of its own. ``expected_services`` is a list with
-    commas; health misses those of it that do not answer.
+    given) and ``body_bytes`` limit every key that has no limits of its own; ``artifact_bytes`` limits a file on a disk.
+    ``expected_services`` is a list with commas; health misses those of it that do not answer.
     """
 
     model_config = SettingsConfigDict(hide_input_in_errors=True)
@@ -84,6 +85,7 @@ class GatewaySettings(Settings):
     requests_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     burst: int | None = Field(default=None, ge=1)
     body_bytes: int | None = Field(default=None, ge=1)
+    artifact_bytes: int = Field(default=MOST_BYTES, ge=1, le=4 * MOST_BYTES)
     expected_services: str = "ingest,observer,learner,search"
 
     @model_validator(mode="after")
@@ -109,6 +111,7 @@ def assemble(settings: GatewaySettings, client: Client, database: Database) -> G
         sessions=Desk(log, Rules(session.INITIAL, session.decide, session.evolve), Snapshots(heads, snapshots.session)),
         disks=Desk(log, Rules(disk.INITIAL, disk.decide, disk.evolve), Snapshots(heads, snapshots.disk)),
         spaces=Desk(log, Rules(space.INITIAL, space.decide, space.evolve), Snapshots(heads, snapshots.space)),
+        artifact_bytes=settings.artifact_bytes,
     )
 
 
@@ -165,8 +168,9 @@ def build(settings: GatewaySettings) -> ASGIApp:
 def _route(app: FastAPI) -> None:
     sessions = (routes_session, routes_task, routes_message)
     spaces = (routes_space, routes_block, routes_experience, routes_tool)
-    disks = (routes_disk, routes_artifact, routes_search)
-    for routes in (*sessions, *spaces, *disks):
+    disks = (routes_artifact, routes_disk, routes_search)
+    # In the order of how often they are asked for: each request tries them in turn.
+    for routes in (*sessions, *disks, *spaces):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(routes_absent.router, prefix=PREFIX)
     app.include_router(routes_health.ping_router, prefix=PREFIX)

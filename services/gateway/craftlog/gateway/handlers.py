@@ -61,7 +61,8 @@ class Gateway:
             MissingError: there is no such aggregate.
             AbsentError: as the block does where it was deleted meanwhile; whatever was put is gone again.
         """
-        # What is put for an aggregate that is gone stays, should this process die before it can be deleted again.
+        # What is put for an aggregate that is gone has nobody to delete it but us and, should we die over it, ingest's
+        # late sweep: so it is put soon after a proof that the aggregate is there.
         await self.check(address, field)
         try:
             yield

@@ -88,13 +88,13 @@ def in_archive(place: Place, root: str, *, is_directory: bool) -> str:
     """
     whole = "".join(place)
     pieces = whole.removeprefix(root).split("/")
-    safe = [_unpackable(piece) for piece in pieces if piece not in ("", ".", "..")]
-    *way, name = safe
-    if safe != pieces or is_directory:
+    way = [_unpackable(piece) for piece in pieces[:-1] if piece not in ("", ".", "..")]
+    name = "_" if pieces[-1] in (".", "..") else _unpackable(pieces[-1])
+    if [*way, name] != pieces or is_directory:
         stem, dot, ending = name.rpartition(".") if "." in name[1:] else (name, "", "")
         name = f"{stem}~{sha256(whole.encode()).hexdigest()[:8]}{dot}{ending}"
     return "/".join([*way, name])
 
 
 def _unpackable(piece: str) -> str:
-    return _UNSAFE.sub("_", piece).encode()[-_MOST_BYTES_UNPACKED:].decode(errors="ignore")
+    return _UNSAFE.sub("_", piece.encode()[-_MOST_BYTES_UNPACKED:].decode(errors="ignore"))

@@ -7,7 +7,7 @@ from functools import partial
 from craftlog.contracts.readmodels import DISKS, MESSAGES, PROJECTS, SESSIONS, SPACES
 from craftlog.contracts.subjects import Kind
 from craftlog.ingest import projection
-from craftlog.ingest.handlers import Eraser
+from craftlog.ingest.handlers import Eraser, LateSweep
 from craftlog.ingest.store import COLLECTIONS, Erasures
 from craftlog.runtime import telemetry
 from craftlog.runtime.log import Log, patiently
@@ -24,7 +24,8 @@ async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
     database = connect(settings)
     objects = Objects(settings)
     await patiently(lambda: ensure_collections(database, COLLECTIONS))
-    eraser = Eraser(log, Erasures(database), objects)
+    erasures = Erasures(database)
+    eraser, late = Eraser(log, erasures, objects), LateSweep(erasures, objects)
     sessions = MongoStore(database, SESSIONS, insert_only=frozenset({MESSAGES}))
     projects, disks, spaces = (MongoStore(database, heads) for heads in (PROJECTS, DISKS, SPACES))
     projector = partial(Projector, log, written=eraser.on_written)
@@ -35,7 +36,7 @@ async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
             projector(spaces, durable="ingest-space", kind=Kind.SPACE, project=projection.space),
             projector(projects, durable="ingest-project", kind=Kind.PROJECT, project=projection.project),
         ],
-        background=[eraser.run],
+        background=[eraser.run, late.run],
         probes={
             "mongo": lambda: reach(lambda: database.command("ping")),
             "s3": objects.prepare,

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -16,6 +18,9 @@ from craftlog.runtime.projector import Folded
 
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 10.0
+# By then a gateway has given up on any object of which it knew that it may put it: see ``Gateway.putting``.
+LATE: Final = timedelta(minutes=10)
+_SWEEP_EVERY: Final = 60.0
 
 logger = structlog.get_logger()
 
@@ -81,12 +86,46 @@ class Eraser:
 
     async def _erase(self, address: Address) -> None:
         events = await self._log.erase(address, _is_tombstone)
-        try:
-            objects = await self._objects.delete_prefix(prefix_of(address))
-        except ObjectMissingError:
-            objects = 0  # nobody has put anything yet, so that there is no bucket either
-        await self._erasures.done(address)
+        objects = await _swept(self._objects, address)
+        await self._erasures.erased(address, datetime.now(UTC))
         logger.info("erased", kind=address.kind, id=address.id, events=events, objects=objects)
+
+
+class LateSweep:
+    """Sweep the objects of what was erased once more, a while later, and then be done with it.
+
+    A gateway that asked for an aggregate just before its end may still put an object when the eraser has been there. It
+    deletes that again when the log refuses the event, unless it dies in between.
+    """
+
+    def __init__(self, erasures: Erasures, objects: Objects) -> None:
+        self._erasures = erasures
+        self._objects = objects
+
+    async def run(self) -> None:
+        """Sweep whenever something is due, until cancelled."""
+        while True:
+            with suppress(UnavailableError, RefusedError):  # what is on the list stays there
+                await self.sweep(datetime.now(UTC))
+            await asyncio.sleep(_SWEEP_EVERY)
+
+    async def sweep(self, now: datetime) -> None:
+        """Sweep what was erased long enough ago.
+
+        Raises:
+            UnavailableError, RefusedError: S3 or MongoDB does not answer; what was not swept is still due.
+        """
+        for address in await self._erasures.erased_before(now - LATE):
+            if objects := await _swept(self._objects, address):
+                logger.info("erased_late", kind=address.kind, id=address.id, objects=objects)
+            await self._erasures.done(address)
+
+
+async def _swept(objects: Objects, address: Address) -> int:
+    try:
+        return await objects.delete_prefix(prefix_of(address))
+    except ObjectMissingError:
+        return 0  # nobody has put anything yet, so that there is no bucket either
 
 
 def _is_tombstone(past: Recorded | None) -> bool:
