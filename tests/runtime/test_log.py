@@ -60,6 +60,16 @@ class TestAppend:
         assert await log.append(address, Position(), drafts) == first
         assert len(await stored(log, address)) == size
 
+    async def test_a_repeat_that_goes_with_more_than_was_stored_is_not_said_to_be_stored(
+        self, log: Log, address: Address
+    ):
+        late = draft()
+        await log.append(address, Position(), [late])
+        for more in ([late, draft()], [late, draft(), draft()]):
+            with pytest.raises(ConflictError):
+                await log.append(address, Position(), more)
+        assert [recorded.id for recorded in await stored(log, address)] == [late.id]
+
     async def test_a_repeat_is_recognised_after_the_servers_memory_of_message_ids_is_gone(
         self, log: Log, address: Address
     ):

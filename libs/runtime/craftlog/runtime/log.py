@@ -178,14 +178,21 @@ class Log:
     async def _stored_after_all(
         self, address: Address, expected: Position, drafts: Sequence[Draft], cause: Exception
     ) -> int:
-        """Return the sequence of our last event where the first that follows ``expected`` is ours.
+        """Return the sequence of our last event where what follows ``expected`` is ours, all of it.
 
         A publish without an answer may have been stored, and a retry then meets its own lock before its own message id.
+        It may go with more than the first try did, so that its beginning proves nothing of the rest.
         """
+        found = 0
         async for recorded in self.read(address, expected.seq):
-            if recorded.id == drafts[0].id:
-                return recorded.seq + len(drafts) - 1
+            if recorded.id == drafts[found].id:
+                found += 1
+                if found == len(drafts):
+                    return recorded.seq
+                continue
             raise ConflictError(f"{address.kind} {address.id} has moved on to version {recorded.version}") from cause
+        if found:
+            raise ConflictError(f"{address.kind} {address.id} has moved on by {found} of {len(drafts)}") from cause
         if isinstance(cause, UnavailableError):
             raise cause
         raise ConflictError(f"{address.kind} {address.id} is not at version {expected.version}") from cause
