@@ -10,6 +10,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
+from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import auth
 from craftlog.gateway.auth import CHECKED_EVERY, DEFAULT_PROJECT, Keys
@@ -187,6 +188,30 @@ class TestIssuedKeys:
         assert await beside.lets(key) == project
         beside.now += 0.001
         assert await beside.lets(key) is None
+
+    async def test_that_were_revoked_elsewhere_are_refused_once_a_slow_log_has_said_so(
+        self, door: Door, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project, key_id, key = await door.issue()
+        beside = Door(client)
+        assert await beside.lets(key) == project
+        await door.decide(project, RevokeKey(key_id))
+        last, answering = beside.keys._log.last, asyncio.Event()
+
+        async def slow(address: Address) -> Recorded | None:
+            await answering.wait()
+            return await last(address)
+
+        monkeypatch.setattr(auth, "_PATIENCE", 0.01)
+        beside.keys._log.last = slow  # type: ignore[method-assign]
+        beside.now += CHECKED_EVERY
+        assert await beside.lets(key) == project
+        answering.set()
+
+        async def refused() -> bool:
+            return await beside.lets(key) is None
+
+        await until(refused)
 
     async def test_are_forgotten_where_they_are_not_used_and_too_many(
         self, door: Door, monkeypatch: pytest.MonkeyPatch

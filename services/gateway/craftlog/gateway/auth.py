@@ -139,9 +139,12 @@ class Keys:
         elif known.version < known.moved_to or self._clock() >= known.check_at:
             # Nobody else needs to wait for the same answer.
             known.check_at, known.moved_to = self._clock() + CHECKED_EVERY, known.version
+            # A log that is slow delays nobody for long, and is heard all the same when it says that a key was revoked.
+            looking = asyncio.create_task(self._look(known, project))
+            looking.add_done_callback(_heard)
             with suppress(TimeoutError, UnavailableError):
                 async with asyncio.timeout(_PATIENCE):
-                    await self._look(known, project)
+                    await asyncio.shield(looking)
         return known
 
     async def _look(self, known: _Known, project: str) -> None:
@@ -178,3 +181,9 @@ class Keys:
         rate = rated.requests_per_second
         bucket = Bucket(rate, rated.burst or max(1, ceil(rate))) if rate else None
         return Grant(project, own.body_bytes or self._default.body_bytes, bucket)
+
+
+def _heard(looking: asyncio.Task[None]) -> None:
+    """Take what a look came to, which nobody may wait for any more."""
+    if not looking.cancelled():
+        looking.exception()
