@@ -17,7 +17,7 @@ from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.copying import abandon, copy_session
 from craftlog.gateway.decider.refusals import ReusedKeyError
 from craftlog.gateway.decider.session import Session
-from craftlog.gateway.decider.session_commands import Command
+from craftlog.gateway.decider.session_commands import Command, CopyMessages
 from craftlog.gateway.errors import MissingError
 from craftlog.gateway.handlers import Gateway
 from craftlog.runtime.desk import Decided, Desk
@@ -179,6 +179,21 @@ class TestBrokenCopy:
         *texts, picture = await asyncio.to_thread(said, api, new.id)
         assert texts == (await asyncio.to_thread(said, api, source.id))[:-1]
         assert (await asyncio.to_thread(httpx.get, picture["content"][0]["image_url"]["url"])).content == PICTURE
+
+    async def test_is_complete_though_a_second_request_with_its_key_cut_it_in_other_places(
+        self, api: Api, beside: Gateway, source: Address
+    ) -> None:
+        class Shared(Mortal):
+            async def transact(self, address: Address, commands: Sequence[Command], *, cause: str) -> Decided[Session]:
+                match commands:
+                    case [CopyMessages(after=0, messages=messages)]:
+                        other = CopyMessages(0, messages[:1])
+                        await super().transact(address, [other], cause="the second request")
+                return await super().transact(address, commands, cause=cause)
+
+        shared = replace(beside, sessions=Shared(beside.sessions, 99))  # type: ignore[arg-type] # all that is used
+        new = await copy_session(shared, source, str(uuid4()))
+        assert (await asyncio.to_thread(said, api, new))[:-1] == (await asyncio.to_thread(said, api, source.id))[:-1]
 
     async def test_is_given_up_only_after_a_while(self, beside: Gateway, source: Address) -> None:
         new, key = await self.killed(beside, source, 2)

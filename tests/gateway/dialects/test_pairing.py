@@ -90,6 +90,12 @@ class TestLacksCalls:
 
     def test_tells_of_one_that_does_not_name_its_tool_where_that_matters(self) -> None:
         messages = conversation([call("find", id="a")], [result(tool_call_id="a")])
-        assert not lacks_calls(messages, names=True)
+        assert not lacks_calls(messages, "names")
         assert not lacks_calls(messages[1:])
-        assert lacks_calls(messages[1:], names=True)
+        assert lacks_calls(messages[1:], "names")
+
+    def test_tells_of_any_that_answers_a_call_from_before_where_that_matters(self) -> None:
+        messages = conversation([call("find", id="a")], [result("find", tool_call_id="a")])
+        assert not lacks_calls(messages, "calls")
+        assert not lacks_calls(messages[1:], "names")
+        assert lacks_calls(messages[1:], "calls")

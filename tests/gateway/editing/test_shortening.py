@@ -69,6 +69,14 @@ class TestFromTheOldest:
         messages = history(*exchange("a")[1:], said("user"), said("assistant"))
         assert ids(from_the_oldest(messages, 20)) == "2 3"
 
+    def test_a_result_of_a_call_before_the_page_stays_with_it(self):
+        calls: Said = ("assistant", [call("a", "f"), call("b", "f")], {})
+        answers: list[Said] = [("user", [result(one, TEN)], {}) for one in "ab"]
+        messages = history(said("user"), calls, *answers, said("assistant"), said("user"), said("assistant"))
+        for shorten in (from_the_oldest, from_the_middle):
+            assert ids(shorten(messages[3:], 1, messages[:3])) == "4 6 7"
+            assert ids(shorten(messages[2:], 1, messages[:2])) == "3 4 6 7"
+
     def test_results_of_one_message_hold_all_their_calls_together(self):
         both: list[Said] = [("assistant", [call("a", "f"), call("b", "f")], {})]
         both += [("user", [result("b", TEN)], {}), ("user", [result("a", TEN)], {})]

@@ -36,6 +36,10 @@ class TestWithoutResults:
         wanted = RemoveToolResults(Spared(recent=1, tools=frozenset({"book"})))
         assert results(without_results(MESSAGES, wanted)) == ["booked " * 50, "Done", "found again"]
 
+    def test_knows_a_result_s_tool_by_a_call_before_the_page_too(self):
+        wanted = RemoveToolResults(Spared(recent=0, tools=frozenset({"book"})))
+        assert results(without_results(MESSAGES[2:], wanted, MESSAGES[:2])) == ["booked " * 50, "Done", "Done"]
+
     def test_keeps_what_has_no_more_tokens_than_said(self):
         wanted = RemoveToolResults(Spared(recent=0, up_to=2))
         assert results(without_results(MESSAGES, wanted)) == ["Done", "found", "found again"]

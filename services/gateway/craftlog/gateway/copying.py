@@ -90,13 +90,16 @@ async def abandon_the_old(gateway: Gateway) -> None:
 async def _fill(gateway: Gateway, source: Address, copy: Address, begin: BeginCopy) -> int:
     """Begin a copy, or go on with it, and return its version when it has all messages."""
     decided = await gateway.sessions.transact(copy, [begin], cause=copy.id)
-    at = decided.state.messages
     total = (decided.state.copy_of or begin.copy_of).messages
-    async for _, messages in read(gateway, source, at + 1, total):
-        async with gateway.putting(copy, "the copy"):
-            new = await _copied(gateway, source, copy, messages)
-            decided = await gateway.sessions.transact(copy, [CopyMessages(at, tuple(new))], cause=f"{copy.id} {at}")
-        at += len(messages)
+    while decided.state.is_copying:
+        at = decided.state.messages
+        async for _, messages in read(gateway, source, at + 1, total):
+            async with gateway.putting(copy, "the copy"):
+                new = await _copied(gateway, source, copy, messages)
+                decided = await gateway.sessions.transact(copy, [CopyMessages(at, tuple(new))], cause=f"{copy.id} {at}")
+            at += len(messages)
+            if decided.state.messages != at:
+                break  # another request with the same key works on it, too: go on from where they are now
     return decided.position.version
 
 

@@ -16,7 +16,7 @@ from craftlog.gateway import tokens, wire
 from craftlog.gateway.cursors import after_number, encode
 from craftlog.gateway.dialects import DIALECTS
 from craftlog.gateway.dialects.canonical import Dialect
-from craftlog.gateway.dialects.pairing import lacks_calls, paired
+from craftlog.gateway.dialects.pairing import Needed, lacks_calls, paired
 from craftlog.gateway.editing import Strategy, edit
 from craftlog.gateway.errors import InvalidError, MissingError
 from craftlog.gateway.fields import Json
@@ -32,6 +32,8 @@ _URLS_LAST: Final = timedelta(hours=24)
 _AT_ONCE: Final = 200
 _LOOK_BACK: Final = 64
 _MOST_BYTES_IN_PAGE: Final = 4 * MOST_BYTES
+# What ids, times and the like come to, so that nothing is free.
+_AROUND_MESSAGE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ async def page(gateway: Gateway, session: Address, wish: Wish) -> Page:
         write = _as_stored(stored, await gateway.heads.head(Address(Kind.BOARD, session.project, session.id)))
     else:
         write = partial(_as, DIALECTS[wish.format], {sha256: link["url"] for sha256, link in urls.items()})
-    before = await _before(gateway, session, first, messages, names=wish.format == "gemini")
+    needed: Needed = "calls" if wish.strategies else "names" if wish.format == "gemini" else "ids"
+    before = await _before(gateway, session, first) if first > 1 and lacks_calls(messages, needed) else []
     items, rest = await _aside(len(messages), partial(_written, messages, wish, before, write))
     public = {"public_urls": urls if wish.format == ACONTEXT and wish.with_urls else None}
     return Page(items, {**rest, **public, **more}, seen.stalled)
@@ -124,9 +127,10 @@ def _groups(stored: Sequence[Document]) -> Iterator[tuple[list[Document], int]]:
 
 def _size(stored: Document) -> int:
     """Return about how many bytes a message has."""
+    around = _AROUND_MESSAGE + len(str(stored["meta"]))
     if reference := stored.get("parts_ref"):
-        return int(reference["size_b"])
-    return sum(len(part.get("text") or "") + len(str(part.get("meta") or "")) for part in stored["parts"])
+        return around + int(reference["size_b"])
+    return around + sum(len(part.get("text") or "") + len(str(part.get("meta") or "")) for part in stored["parts"])
 
 
 def _message(stored: Document, parts: tuple[Part, ...]) -> Message:
@@ -151,20 +155,22 @@ async def _urls(gateway: Gateway, session: Address, messages: Sequence[Message])
     return {sha256: {"url": signed[key], "expire_at": until} for sha256, key in keys.items()}
 
 
-async def _before(
-    gateway: Gateway, session: Address, first: int, messages: Sequence[Message], *, names: bool
-) -> list[Message]:
-    """Return the messages before a page where it has results of calls that it does not show, and needs these."""
-    if first <= 1 or not lacks_calls(messages, names=names):
-        return []
-    return [one async for _, found in read(gateway, session, max(first - _LOOK_BACK, 1), first - 1) for one in found]
+async def _before(gateway: Gateway, session: Address, first: int) -> list[Message]:
+    """Return the messages before a page, no more than could be on one."""
+    start, room = first, _MOST_BYTES_IN_PAGE
+    for stored in reversed(await gateway.reads.messages(session.id, max(first - _LOOK_BACK, 1), first - 1)):
+        room -= _size(stored)
+        if room < 0:
+            break
+        start = stored["position"]
+    return [one async for _, found in read(gateway, session, start, first - 1) for one in found]
 
 
 def _written(
     messages: Sequence[Message], wish: Wish, before: Sequence[Message], write: Callable[[Message], list[Json]]
 ) -> tuple[bytes, Json]:
     """Return the items of a page as JSON, and what follows from them."""
-    edited = edit(messages, wish.strategies, wish.pin)
+    edited = edit(messages, wish.strategies, wish.pin, before)
     items = [write(message) for message in paired(edited.messages, before)]
     # One an item: where a message comes to several (tool results), it has its id several times.
     told = [message for message, own in zip(edited.messages, items, strict=True) for _ in own]
@@ -185,9 +191,11 @@ def _as_stored(stored: Mapping[str, Document], board: Document | None) -> Callab
     known = board or {}
     task_of = {position: task["id"] for task in known.get("tasks", ()) for position in task["positions"]}
     through = known.get("through_position", 0)
+    skipped = {one["position"] for one in known.get("skipped", ())}
 
     def write(message: Message) -> list[Json]:
-        status = "success" if message.position <= through else "pending"
+        read_as = "failed" if message.position in skipped else "success"
+        status = read_as if message.position <= through else "pending"
         document = stored[message.message_id]
         return [wire.message(document, message.parts, task_id=task_of.get(message.position), status=status)]
 

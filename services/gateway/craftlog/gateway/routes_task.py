@@ -82,7 +82,8 @@ async def observing_status(gateway: Wired, project: Project, session_id: Id) -> 
     status = {
         "observed": through - skipped,
         "in_process": 0,
-        "pending": session.head["messages"] - through,
+        # The board is asked later, and may have read what came meanwhile.
+        "pending": max(session.head["messages"] - through, 0),
         "updated_at": wire.at(datetime.now(UTC)),
     }
     return answer(status, stalled=session.stalled if board is None or board.stalled is None else board.stalled)

@@ -7,10 +7,12 @@ messages before. What follows stands in a part's ``meta`` under ``paired``, besi
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from craftlog.contracts.messages import Message, Part
 from craftlog.gateway.fields import Json
+
+Needed = Literal["ids", "names", "calls"]
 
 PAIRED: Final = "paired"
 _ID_OF: Final = {"tool-call": "id", "tool-result": "tool_call_id"}
@@ -32,12 +34,12 @@ def paired(messages: Iterable[Message], before: Iterable[Message] = ()) -> list[
     return [_read(message, calls) for message in messages]
 
 
-def lacks_calls(messages: Iterable[Message], *, names: bool = False) -> bool:
-    """Tell whether a result's id, or with ``names`` that or its tool's name, is known only from messages before."""
+def lacks_calls(messages: Iterable[Message], needed: Needed = "ids") -> bool:
+    """Tell whether a result's id, that or its tool's name, or its call itself is known only from messages before."""
     calls = _Calls()
     for message in messages:
         _read(message, calls)
-    return calls.missed_names if names else calls.missed_ids
+    return needed in calls.missed
 
 
 def call_id(part: Part) -> str:
@@ -70,8 +72,7 @@ class _Calls:
     """The calls so far: each turn's unanswered ones by name, and the newest of each id."""
 
     def __init__(self) -> None:
-        self.missed_ids = False
-        self.missed_names = False
+        self.missed: set[Needed] = set()
         self._turn = 0
         self._by_id: dict[str, _Call] = {}
         self._unanswered: dict[str, list[tuple[int, deque[_Call]]]] = {}
@@ -90,8 +91,8 @@ class _Calls:
         """Return the call that a result with this id, or else with this name, answers."""
         call = self._by_id.get(call_id) if call_id else self._oldest_of_newest_turn(name)
         if call is None:
-            self.missed_ids = self.missed_ids or not call_id
-            self.missed_names = self.missed_names or not call_id or not name
+            told: set[Needed] = {"calls", "ids", "names"}
+            self.missed |= told - ({"ids"} if call_id else set()) - ({"names"} if call_id and name else set())
             return None
         call.answered = True
         return call

@@ -22,7 +22,9 @@ class Edited:
     edited_at: str | None
 
 
-def edit(messages: Sequence[Message], wanted: Sequence[Strategy], pin: str | None) -> Edited:
+def edit(
+    messages: Sequence[Message], wanted: Sequence[Strategy], pin: str | None, before: Sequence[Message] = ()
+) -> Edited:
     """Return the messages as the strategies want them.
 
     What they do depends on nothing but the messages up to ``edited_at``, so that whoever pins the next reads there gets
@@ -32,6 +34,7 @@ def edit(messages: Sequence[Message], wanted: Sequence[Strategy], pin: str | Non
         messages: in order; none of them is changed.
         wanted: what to do, in any order.
         pin: the id of the message after which nothing is edited; None for the last one.
+        before: the ones right before them: an answer to a call that stands there stays, though maybe a shorter one.
 
     Raises:
         InvalidError: ``pin`` is none of the messages.
@@ -41,7 +44,7 @@ def edit(messages: Sequence[Message], wanted: Sequence[Strategy], pin: str | Non
     end = len(messages) if pin is None else _end(messages, pin)
     head = messages[:end]
     for strategy in sorted(wanted, key=lambda one: _ORDER.index(type(one))):
-        head = _applied(head, strategy)
+        head = _applied(head, strategy, before)
     return Edited([*head, *messages[end:]], messages[end - 1].message_id)
 
 
@@ -52,15 +55,15 @@ def _end(messages: Sequence[Message], pin: str) -> int:
     raise InvalidError("pin_editing_strategies_at_message", "is none of the messages of this page")
 
 
-def _applied(messages: Sequence[Message], strategy: Strategy) -> Sequence[Message]:
+def _applied(messages: Sequence[Message], strategy: Strategy, before: Sequence[Message]) -> Sequence[Message]:
     match strategy:
         case RemoveToolResults():
-            return without_results(messages, strategy)
+            return without_results(messages, strategy, before)
         case RemoveCallParams():
             return without_params(messages, strategy)
         case MiddleOut(tokens):
-            return from_the_middle(messages, tokens)
+            return from_the_middle(messages, tokens, before)
         case TokenLimit(tokens):
-            return from_the_oldest(messages, tokens)
+            return from_the_oldest(messages, tokens, before)
         case _:
             assert_never(strategy)

@@ -12,15 +12,15 @@ from craftlog.gateway import tokens
 from craftlog.gateway.editing.pieces import Piece, pieces
 
 
-def from_the_oldest(messages: Sequence[Message], limit: int) -> Sequence[Message]:
+def from_the_oldest(messages: Sequence[Message], limit: int, before: Sequence[Message] = ()) -> Sequence[Message]:
     """Return the messages without the oldest ones: turn by turn, and of a turn the oldest steps first."""
     sizes = tokens.each(messages)
     if sum(sizes) <= limit:
         return messages
-    return _without(messages, sizes, pieces(messages)[:-1], limit)
+    return _without(messages, sizes, pieces(messages, before)[:-1], limit)
 
 
-def from_the_middle(messages: Sequence[Message], limit: int) -> Sequence[Message]:
+def from_the_middle(messages: Sequence[Message], limit: int, before: Sequence[Message] = ()) -> Sequence[Message]:
     """Return the messages without those in the middle, so that about as many tokens stay at either end."""
     sizes = tokens.each(messages)
     if (total := sum(sizes)) <= limit:
@@ -35,7 +35,7 @@ def from_the_middle(messages: Sequence[Message], limit: int) -> Sequence[Message
         # It encloses others that go before it: none of them is farther away than the farther one of its ends.
         return max(abs(2 * start - total), abs(2 * end - total))
 
-    return _without(messages, sizes, sorted(pieces(messages)[:-1], key=distance), limit)
+    return _without(messages, sizes, sorted(pieces(messages, before)[:-1], key=distance), limit)
 
 
 def _without(

@@ -15,7 +15,9 @@ from craftlog.gateway.editing.strategies import RemoveCallParams, RemoveToolResu
 _ABOUT_A_RESULT: Final = ("tool_call_id", "name", "is_error", "paired")
 
 
-def without_results(messages: Sequence[Message], wanted: RemoveToolResults) -> Sequence[Message]:
+def without_results(
+    messages: Sequence[Message], wanted: RemoveToolResults, before: Sequence[Message] = ()
+) -> Sequence[Message]:
     """Return the messages with a placeholder in each result that is not spared, and nothing of what it showed."""
 
     def emptied(part: Part) -> Part:
@@ -23,7 +25,7 @@ def without_results(messages: Sequence[Message], wanted: RemoveToolResults) -> S
         meta = {key: value for key, value in (part.meta or {}).items() if key in _ABOUT_A_RESULT}
         return Part(type="tool-result", text=wanted.placeholder, meta=meta)
 
-    return _changed(messages, "tool-result", wanted.spared, emptied)
+    return _changed(messages, _not_spared(messages, "tool-result", wanted.spared, before), emptied)
 
 
 def without_params(messages: Sequence[Message], wanted: RemoveCallParams) -> Sequence[Message]:
@@ -32,14 +34,14 @@ def without_params(messages: Sequence[Message], wanted: RemoveCallParams) -> Seq
     def emptied(part: Part) -> Part:
         return part.model_copy(update={"meta": {**(part.meta or {}), "arguments": "{}"}})
 
-    return _changed(messages, "tool-call", wanted.spared, emptied)
+    return _changed(messages, _not_spared(messages, "tool-call", wanted.spared), emptied)
 
 
 def _changed(
-    messages: Sequence[Message], kind: PartType, spared: Spared, change: Callable[[Part], Part]
+    messages: Sequence[Message], found: Sequence[tuple[int, int]], change: Callable[[Part], Part]
 ) -> Sequence[Message]:
     old: dict[int, set[int]] = {}
-    for index, place in _not_spared(messages, kind, spared):
+    for index, place in found:
         old.setdefault(index, set()).add(place)
     changed = list(messages)
     for index, places in old.items():
@@ -58,9 +60,11 @@ def _with_changes(parts: Sequence[Part], places: Collection[int], change: Callab
             yield change(part) if place in places else part
 
 
-def _not_spared(messages: Sequence[Message], kind: PartType, spared: Spared) -> list[tuple[int, int]]:
+def _not_spared(
+    messages: Sequence[Message], kind: PartType, spared: Spared, before: Sequence[Message] = ()
+) -> list[tuple[int, int]]:
     """Return the places, message and part, of what a strategy may change."""
-    known = paired(messages)
+    known = paired(messages, before)
     theirs = {call_id(part) for message in known for part in message.parts if _is_of_the_provider(part)}
     found = [
         ((index, place), part)
