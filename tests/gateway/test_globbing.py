@@ -1,11 +1,15 @@
 import re
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from hypothesis import given as always
 from hypothesis import strategies as st
 
+from craftlog.contracts.readmodels import Document
+from craftlog.gateway import routes_search
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.globbing import glob
+from craftlog.gateway.grepping import Found
 
 PIECES = st.text("ab[].%\n", min_size=1, max_size=2)
 
@@ -43,3 +47,20 @@ class TestGlob:
     def test_that_is_longer_than_any_path_is_refused(self):
         with pytest.raises(InvalidError, match=re.escape("query: is longer than 2048 characters")):
             glob("a" * 2049)
+
+
+class TestMatching:
+    async def test_stops_where_a_request_has_done_enough_and_says_where(self, monkeypatch):
+        names = ["a", "b", "c" * 100, "d"]
+
+        async def batches() -> AsyncIterator[Sequence[Document]]:
+            yield [{"_id": name, "path": "/", "filename": name} for name in names]
+
+        async def found(pattern: str, limit: int = 100) -> Found:
+            return await routes_search._matching(batches(), glob(pattern), limit)
+
+        assert await found("*") == Found(ids=names)
+        assert await found("*", limit=2) == Found(ids=names[:2], after=("/", "b"))
+        monkeypatch.setattr(routes_search, "MOST_STEPS", 50)
+        assert await found("*") == Found(ids=names[:3], after=("/", "c" * 100))
+        assert await found("*" * 30) == Found(ids=names[:1], after=("/", "a"))
