@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -25,6 +26,9 @@ from craftlog.runtime.objects import PIECE, ObjectMissingError
 
 router = APIRouter(prefix="/disk/{disk_id}/artifact", tags=["disk"])
 
+# To look whether JSON is JSON takes up to 30 times its size in memory: one at a time, and the small ones beside it.
+_LARGE: Final = 1024 * 1024
+_FOR_LARGE: Final = ThreadPoolExecutor(1, "content")
 _WEEK: Final = 7 * 24 * 3600
 # JSON as a string in JSON: each quote, and what stood before it, takes more bytes there.
 _MOST_AROUND_META: Final = 8 * MOST_SMALL_BYTES
@@ -166,7 +170,8 @@ async def _content(gateway: Gateway, key: str, kind: str, lines: content.Lines |
         data = await gateway.objects.get(key)
     except ObjectMissingError as gone:
         raise MissingError("file_path: this file was just removed") from gone
-    return await asyncio.to_thread(content.parsed, kind, data, lines)
+    threads = _FOR_LARGE if len(data) > _LARGE else None
+    return await asyncio.get_running_loop().run_in_executor(threads, content.parsed, kind, data, lines)
 
 
 def _upload(parts: Sequence[FormPart]) -> Upload:
