@@ -42,6 +42,15 @@ def test_a_call_and_its_results_go_or_stay_together(data):
     assert _ids(left, "tool-call") & pairs == _ids(left, "tool-result") & pairs
 
 
+@given(data=st.data())
+def test_no_page_takes_a_result_from_a_call_on_another(data):
+    messages, wanted, size = data.draw(histories()), data.draw(several), data.draw(st.integers(1, 6))
+    left: list[Message] = []
+    for start in range(0, len(messages), size):
+        left += edit(messages[start : start + size], wanted, None, messages[:start]).messages
+    assert _ids(left, "tool-call") == _ids(left, "tool-result")
+
+
 def _ids(messages: Sequence[Message], kind: str) -> set[str]:
     return {call_id(part) for message in messages for part in message.parts if part.type == kind}
 
