@@ -3,10 +3,16 @@
 from importlib import import_module
 from pathlib import Path
 
+import pytest
 from tests.conformance.sdks import EVERY, Sdk, driven
 
 SYNC = [name for name in EVERY if name.endswith("-sync")]
 ASYNC = [name for name in EVERY if name.endswith("-async")]
+
+
+@pytest.mark.parametrize("sdk", EVERY, indirect=True)
+def test_every_method_of_the_sdk_is_driven_by_a_test(sdk: Sdk) -> None:
+    assert driven_by(sdk.name) == sdk.methods()
 
 
 @driven("ping")
