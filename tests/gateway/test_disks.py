@@ -281,8 +281,11 @@ class TestContent:
         found = api.get(f"/disk/{disk}/artifact", file_path="/a.md", line_offset="", line_limit="")
         assert found["content"] == {"type": "text", "raw": self.TEXT}
 
-    @pytest.mark.parametrize("lines", [{"line_offset": -1}, {"line_limit": 0}, {"line_limit": "x"}])
-    def test_cannot_be_lines_before_the_first(self, api: Api, disk: str, lines: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        "lines",
+        [{"line_offset": -1}, {"line_limit": 0}, {"line_limit": "x"}, {"line_offset": 2**63}, {"line_limit": 2**63}],
+    )
+    def test_cannot_be_lines_that_no_text_has(self, api: Api, disk: str, lines: dict[str, Any]) -> None:
         api.upload(disk, "a.md", self.TEXT.encode())
         api.get(f"/disk/{disk}/artifact", 400, file_path="/a.md", **lines)
 

@@ -30,12 +30,13 @@ router = APIRouter(prefix="/disk/{disk_id}/artifact", tags=["disk"])
 _LARGE: Final = 1024 * 1024
 _FOR_LARGE: Final = ThreadPoolExecutor(1, "content")
 _WEEK: Final = 7 * 24 * 3600
+_MOST_LINES: Final = 2**31 - 1
 # JSON as a string in JSON: each quote, and what stood before it, takes more bytes there.
 _MOST_AROUND_META: Final = 8 * MOST_SMALL_BYTES
 _SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 Seconds = Annotated[int, or_default(3600), Query(ge=1, le=_WEEK)]
-LineOffset = Annotated[Annotated[int, Field(ge=0)] | None, or_default(None), Query()]
-LineLimit = Annotated[Annotated[int, Field(ge=1)] | None, or_default(None), Query()]
+LineOffset = Annotated[Annotated[int, Field(ge=0, le=_MOST_LINES)] | None, or_default(None), Query()]
+LineLimit = Annotated[Annotated[int, Field(ge=1, le=_MOST_LINES)] | None, or_default(None), Query()]
 
 
 @router.post("", status_code=201)
