@@ -182,3 +182,10 @@ class TestRefusals:
         with pytest.raises(InvalidError) as refused:
             to_canonical(message, {})
         assert refused.value.field == field
+
+
+def test_only_texts_come_back_as_a_system_s_whatever_a_sender_says_of_its_message() -> None:
+    meta = {"source_format": "anthropic", "original_role": "system"}
+    result = {"type": "tool-result", "text": "found", "meta": {"tool_call_id": "a"}}
+    (item,) = read_as_anthropic("acontext", {"role": "user", "parts": [result], "meta": meta})
+    assert item["role"] == "user"

@@ -128,6 +128,11 @@ class TestRefusals:
             ({"role": "user", "parts": []}, "blob.parts"),
             ({"role": "user", "parts": ["x"]}, "blob.parts[0]"),
             ({"role": "user", "parts": [{}]}, "blob.parts[0]"),
+            ({"role": "user", "parts": [{"text": "x"}], "snake": True}, "blob.snake"),
+            (
+                {"role": "user", "parts": [{"functionResponse": {"name": "f", "parts": [{"new": 1}]}}]},
+                "blob.parts[0].functionResponse.parts[0]",
+            ),
             ({"role": "user", "parts": [{"text": "x", "inlineData": {}}]}, "blob.parts[0]"),
             ({"role": "user", "parts": [{"functionCall": {"name": "f"}}]}, "blob.parts[0].functionCall"),
             ({"role": "model", "parts": [{"functionResponse": {}}]}, "blob.parts[0].functionResponse"),

@@ -25,7 +25,8 @@ def from_canonical(message: Said, urls: Mapping[str, str], /) -> list[Json]:
     """Return the Anthropic messages of a canonical message; there is no role for a system: it speaks as the user."""
     writer = _Writer(message, urls)
     items = [
-        {"role": writer.role(side), "content": writer.content(side, parts)} for side, parts in runs(message, IN_PLACE)
+        {"role": writer.role(side, parts), "content": writer.content(side, parts)}
+        for side, parts in runs(message, IN_PLACE)
     ]
     items[0] |= {key: value for key, value in writer.kept.items() if key not in items[0]}
     return items
@@ -41,9 +42,10 @@ class _Writer:
         self._original_role = message.meta.get("original_role")
         self._urls = urls
 
-    def role(self, side: str) -> str:
-        """Return the role of a side: what came as a system's goes back as one."""
-        return "system" if self._own and side == "user" and self._original_role == "system" else side
+    def role(self, side: str, parts: Sequence[Part]) -> str:
+        """Return the role of a side: what came as a system's goes back as one, which has texts only."""
+        is_system = self._own and side == "user" and self._original_role == "system"
+        return "system" if is_system and all(part.type == "text" for part in parts) else side
 
     def content(self, side: str, parts: Sequence[Part]) -> str | list[Json]:
         """Return the content of one run of parts, results first unless they were sent otherwise."""

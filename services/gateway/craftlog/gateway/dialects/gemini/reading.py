@@ -33,6 +33,8 @@ def to_canonical(blob: Any, _files: Mapping[str, Attached], /) -> Canonical:
     content = message.get("parts")
     if not isinstance(content, list) or not content:
         raise InvalidError("blob.parts", "must be a list of at least one part")
+    if "snake" in message:
+        raise InvalidError("blob.snake", "is a name that we keep for ourselves")
     spelling = Spelling()
     parts: list[Part] = []
     for index, part in enumerate(content):
@@ -54,7 +56,7 @@ def _read(part: Json, at: str, allowed: Sequence[str], spelling: Spelling) -> li
         raise InvalidError(at, f"holds {' and '.join(kinds)}; a part is one of them")
     around = {key: value for key, value in part.items() if key not in kinds}
     if not kinds:
-        if all(value is None for value in around.values()):
+        if "text" not in allowed or all(value is None for value in around.values()):
             raise InvalidError(at, f"holds none of {', '.join(allowed)}")
         return [Part(type="text", meta={"gemini": around})]
     (kind,) = kinds
