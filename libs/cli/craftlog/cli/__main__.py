@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +69,7 @@ def demo(
         except (DemoError, ApiRefusedError, GaveUpError) as error:
             raise upping.RefusedError(str(error)) from error
         if once:
-            again = f"craftlog up --data {stack.root} --port {port}"
+            again = f"{sys.argv[0]} up --data {stack.root} --port {port}"
             console.print(
                 f"Craftlog stops now and keeps all of this; serve it again: [bold]{again}[/bold]", soft_wrap=True
             )
