@@ -142,7 +142,9 @@ async def events_left(world: World, session_id: str) -> list[str]:
 
 
 def is_mark(document: Document, session_id: str) -> bool:
-    """Tell whether a document only says that this session was deleted, or is to be forgotten."""
+    """Tell whether a document only says that this session was deleted, or is to be forgotten, or swept once more."""
+    if document["_id"] == f"session/{session_id}":
+        return document.keys() == {"_id", "project", "erased_at"}
     if document["_id"] == session_id:
         return document.get("deleted") is True and document.keys() <= TOMBSTONE
     return document.keys() == {"_id", "project", "space_id", "session_id"}  # among the forgotten
