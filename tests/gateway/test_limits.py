@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from craftlog.gateway.errors import InvalidError
-from craftlog.gateway.limits import DEEPEST, parse
+from craftlog.gateway.limits import DEEPEST, MOST_VALUES, parse
 
 JSON = st.recursive(
     st.none()
@@ -30,6 +30,10 @@ class TestParse:
     @given(JSON, st.booleans())
     def test_what_can_be_stored_is_read_as_it_is(self, value, escaped):
         assert parse(json.dumps(value, ensure_ascii=escaped).encode()) == value
+
+    def test_more_values_than_a_body_may_have_are_refused_however_few_bytes_they_are(self):
+        assert len(parse(b"[" + b"0," * (MOST_VALUES - 2) + b"0]")) == MOST_VALUES - 1
+        assert "more than 200000 values" in str(refused(b"[" + b"[]," * MOST_VALUES + b"0]"))
 
     @pytest.mark.parametrize(
         ("body", "field", "words"),

@@ -14,6 +14,8 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_BYTES_OF_FILES: Final = 64 * 1024 * 1024
 MOST_IN_BATCH: Final = 500
 DEEPEST: Final = 64
+# Each value costs every later reader some microseconds: bytes alone do not bound how long one body holds up others.
+MOST_VALUES: Final = 200_000
 _SMALLEST_INTEGER: Final = -(2**63)
 _LARGEST_INTEGER: Final = 2**63 - 1
 _ESCAPES_TO_LOOK_AT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -35,7 +37,7 @@ def parse(body: bytes, root: str = "") -> Any:
         value = from_json(body, allow_inf_nan=False)
     except ValueError:
         return _parse_slowly(body, root)
-    if _ESCAPES_TO_LOOK_AT.search(body) or not _is_storable(value):
+    if _ESCAPES_TO_LOOK_AT.search(body) or not _is_storable(value, root):
         _refuse_faults(value, root)
     return value
 
@@ -67,9 +69,13 @@ def _refuse_faults(value: Any, root: str) -> None:
         raise InvalidError(path or "body", reason)
 
 
-def _is_storable(value: Any) -> bool:
-    """Walk through a value level by level: nothing but this is done for a body that is fine."""
-    level = [value]
+def _is_storable(value: Any, root: str) -> bool:
+    """Walk through a value level by level: nothing but this is done for a body that is fine.
+
+    Raises:
+        InvalidError: there are more values in it than a body may have.
+    """
+    level, values = [value], 1
     for _ in range(DEEPEST + 1):
         below: list[Any] = []
         for item in level:
@@ -84,6 +90,11 @@ def _is_storable(value: Any) -> bool:
                 return False
         if not below:
             return True
+        values += len(below)
+        if values > MOST_VALUES:
+            raise InvalidError(
+                root or "body", f"holds more than {MOST_VALUES} values; send it in several, or as a file"
+            )
         level = below
     return False
 
