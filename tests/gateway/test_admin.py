@@ -120,6 +120,7 @@ class TestKeys:
             ({"requests_per_second": True}, "requests_per_second"),
             ({"requests_per_second": "5"}, "requests_per_second"),
             ({"requests_per_second": 1e300}, "requests_per_second"),
+            ({"requests_per_second": 1e-310}, "requests_per_second"),
             ({"requests_per_second": 5, "burst": 0}, "burst"),
             ({"requests_per_second": 5, "burst": 1.5}, "burst"),
             ({"burst": 5}, "burst"),

@@ -82,7 +82,7 @@ class GatewaySettings(Settings):
     tokens: dict[str, str] = Field(default_factory=dict)
     admin_token: SecretStr | None = Field(default=None, min_length=_SECRET_LENGTH)
     api_key_pepper: SecretStr | None = Field(default=None, min_length=_SECRET_LENGTH)
-    requests_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    requests_per_second: float | None = Field(default=None, ge=0.001, allow_inf_nan=False)
     burst: int | None = Field(default=None, ge=1)
     body_bytes: int | None = Field(default=None, ge=1)
     artifact_bytes: int = Field(default=MOST_BYTES, ge=1, le=4 * MOST_BYTES)

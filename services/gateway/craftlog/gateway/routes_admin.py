@@ -1,6 +1,5 @@
 """For whoever runs this deployment, with the admin token: projects, and the keys to them."""
 
-from math import isfinite
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Security
@@ -25,6 +24,7 @@ router = APIRouter(prefix="/admin/v1/project", tags=["admin"], dependencies=[Sec
 _LONGEST_NAME: Final = 100
 _LIMITS: Final = ("requests_per_second", "burst", "body_bytes")
 _MOST: Final = 2**31
+_LEAST: Final = 0.001  # a request in a quarter of an hour
 
 
 async def _keys(request: Request) -> Keys:
@@ -110,8 +110,8 @@ def _limits(body: Json) -> Limits:
 def _positive(value: Any, field: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or not 0 < value <= _MOST:
-        raise InvalidError(field, f"must be a number above 0 and at most {_MOST}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _LEAST <= value <= _MOST:
+        raise InvalidError(field, f"must be a number of at least {_LEAST} and at most {_MOST}")
     return value
 
 
