@@ -1,5 +1,10 @@
+import asyncio
+
+import nats
+
 from craftlog.contracts.questions import ConsumerHealth, ServiceHealth, Stalled
-from craftlog.gateway.health import LAGGING, MOST_STALLED_SHOWN, verdict
+from craftlog.gateway.health import LAGGING, MOST_STALLED_SHOWN, Health, verdict
+from craftlog.runtime.log import Log
 
 WELL = ServiceHealth(service="ingest", consumers=(ConsumerHealth(name="ingest-session", lag=0),))
 
@@ -61,3 +66,18 @@ class TestForAnybody:
             "consumers": [{"name": "ingest-disk", "lag": 3, "error": "down"}],
             "stalled_count": 1,
         }
+
+
+class TestQuestion:
+    async def test_is_asked_once_for_all_who_wait_for_it(self, nats_url):
+        asked = []
+
+        async def probe():
+            asked.append("store")
+
+        client = await nats.connect(nats_url)
+        health = Health(Log(client), {"store": probe}, [])
+        answers = await asyncio.gather(*(health.gathered() for _ in range(50)))
+        await client.close()
+        assert [answer[0].dependencies for answer in answers] == [{"store": None}] * 50
+        assert len(asked) <= 2

@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 from craftlog.contracts.questions import ServiceHealth
 from craftlog.contracts.subjects import HEALTH
 from craftlog.gateway.fields import Json
+from craftlog.gateway.together import Together
 from craftlog.runtime.errors import RefusedError, UnavailableError
 from craftlog.runtime.jetstream import CONNECTION_ERRORS
 from craftlog.runtime.log import Log
@@ -38,11 +39,16 @@ class Health:
         self._log = log
         self._probes = probes
         self.expected = expected
+        # Whoever asks needs no key: however many they are, one question after the other is asked.
+        self._asked: Together[str, list[ServiceHealth]] = Together(self._ask)
 
     async def gathered(self) -> list[ServiceHealth]:
         """Return what the gateway and every service that answers in time say."""
+        return await self._asked("all") or []
+
+    async def _ask(self, wanted: Sequence[str]) -> Mapping[str, list[ServiceHealth]]:
         own, others = await asyncio.gather(self._own(), self._others())
-        return [own, *others]
+        return {key: [own, *others] for key in wanted}
 
     async def _own(self) -> ServiceHealth:
         answers = await asyncio.gather(*map(_probed, self._probes.values()))
