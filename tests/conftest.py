@@ -1,5 +1,6 @@
 """Real servers for every test that wants one; each is started once a run, when the first test asks for it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import settings
 from craftlog.testing.servers import S3, mongo_server, nats_server, qdrant_server, s3_server
 from craftlog.testing.stack import Stack
 
-# A slow machine is not a broken rule.
-settings.register_profile("craftlog", deadline=None, print_blob=True)
+# A slow machine is not a broken rule. Integration tries the same examples each time, people others at every run.
+settings.register_profile("craftlog", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("craftlog")
 
 

@@ -1,8 +1,11 @@
 """OpenAI's chat messages: what they are here, what others' are there, and what is refused."""
 
+import json
+
 import pytest
 from tests.gateway.dialects.conversations import there_and_back
 
+from craftlog.gateway.dialects import DIALECTS
 from craftlog.gateway.dialects.openai import to_canonical
 from craftlog.gateway.errors import InvalidError
 
@@ -130,3 +133,20 @@ class TestRefusals:
         with pytest.raises(InvalidError) as refused:
             to_canonical(message, {})
         assert refused.value.field == field
+
+
+class TestClaims:
+    @pytest.mark.parametrize(
+        ("part", "shown"),
+        [
+            ({"type": "image", "meta": {"url": None}}, "[image]"),
+            ({"type": "image", "meta": {"url": "https://a.b/c.png", "detail": 5}}, "https://a.b/c.png"),
+            ({"type": "file", "meta": {"file_id": 5}}, "[file]"),
+            ({"type": "audio", "meta": {"data": 5, "format": "wav"}}, "[audio]"),
+        ],
+    )
+    def test_of_a_clients_own_meta_to_be_openais_are_not_believed(self, part, shown):
+        message = {"role": "user", "parts": [part], "meta": {"source_format": "openai"}}
+        [item] = DIALECTS["openai"].from_canonical(DIALECTS["acontext"].to_canonical(message, {}), {})
+        assert shown in json.dumps(item)
+        DIALECTS["openai"].to_canonical(item, {})

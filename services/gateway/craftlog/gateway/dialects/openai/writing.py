@@ -92,7 +92,7 @@ class _Writer:
     def _fields(self, part: Part) -> Json | None:
         """Return what stands inside ``image_url``, ``input_audio`` or ``file``; None where it has no form there."""
         meta = meta_of(part)
-        if self._own and all(name in meta for name in REQUIRED[part.type]):
+        if self._own and _is_openais(part):
             return _flat(meta)
         source = source_of(part, self._urls)
         if part.type == "image":
@@ -119,6 +119,13 @@ class _Writer:
             return item
         pieces = unfold(part.text or "", self._form)
         return {**item, "content": (part.text or "") if pieces is None else pieces}
+
+
+def _is_openais(part: Part) -> bool:
+    """Tell whether a part's meta is what OpenAI's format has: a client's own meta may only claim to be."""
+    meta, known = meta_of(part), MEDIA[_WIRE_TYPE[part.type]][1]
+    texts = all(isinstance(meta.get(name), str) for name in REQUIRED[part.type])
+    return texts and all(isinstance(meta.get(name), str | None) for name in known)
 
 
 def _is_field(part: Part) -> bool:
