@@ -9,9 +9,12 @@ import pytest
 from craftlog.contracts.events import MessageAppended, SessionCreated, SessionObserved
 from craftlog.contracts.messages import Part
 from craftlog.contracts.subjects import Kind
+from craftlog.llm.models import ModelAwayError
 from craftlog.observer.app import ObserverSettings, model_of
 from craftlog.observer.modelled import PROMPT
-from craftlog.testing.examples import fresh
+from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.work import Item
+from craftlog.testing.examples import START, fresh
 from craftlog.testing.scripted_model import Reply, scripted_model
 from craftlog.testing.waiting import until
 
@@ -91,6 +94,25 @@ class TestModel:
                 await world.append(session, SessionCreated(), *map(said, range(1, 4)))
                 board = await until(lambda: world.board(session, through_position=3), DEADLINE)
         assert [task["positions"] for task in board["tasks"]] == [[1], [2], [3]]
+
+
+class Repeating:
+    """A model whose endpoint repeats what it was sent."""
+
+    engine = "model:repeating"
+
+    async def observe(self, *_):
+        raise ModelAwayError("Incorrect API key provided: sk-1234")
+
+
+class TestSecrets:
+    async def test_that_an_endpoint_repeats_are_not_for_everybody(self, world):
+        session = fresh(Kind.SESSION)
+        await world.append(session, SessionCreated(), said(1))
+        item = Item(session.id, session.project, START, START, {})
+        with pytest.raises(UnavailableError) as refusal:
+            await world.observer(Repeating()).perform(item)
+        assert refusal.value.public == "the model does not answer"
 
 
 async def away(parts):

@@ -1,1 +1,1 @@
-"""Model and embedding clients: the offline ones."""
+"""Model and embedding clients: for any OpenAI-compatible endpoint, and the offline ones."""

@@ -216,7 +216,8 @@ class Observer:
         try:
             commands = await self._agent.observe(state, session_id, messages)
         except ModelAwayError as away:
-            raise UnavailableError(str(away)) from away
+            # An endpoint may repeat a piece of the key or of the prompt: not for everybody.
+            raise UnavailableError("the model does not answer", away) from away
         except (AnswerError, QuestionError) as error:
             if not fewer:
                 raise
