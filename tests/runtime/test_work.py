@@ -89,7 +89,7 @@ async def test_what_was_due_when_the_process_ended_is_done_by_the_next(database)
     doing = Doing()
     async with working(database, doing):
         await doing.have_done(1)
-    await nothing_is_left(database)
+        await nothing_is_left(database)
 
 
 async def test_a_later_mark_replaces_an_earlier_one(database):
@@ -272,7 +272,7 @@ async def test_what_a_busy_project_holds_back_is_not_looked_at_all_the_time(data
         assert looks - before < 20
         doing.gate.set()
         await doing.have_done(3)
-    await nothing_is_left(database)
+        await nothing_is_left(database)
 
 
 async def test_what_is_marked_during_an_attempt_that_fails_is_what_is_tried_next(database):
