@@ -14,7 +14,7 @@ from craftlog.observer.agent import Agent
 from craftlog.observer.app import ObserverSettings, start
 from craftlog.observer.commands import Command
 from craftlog.observer.decider import INITIAL, State, decide, evolve
-from craftlog.observer.handlers import Observer
+from craftlog.observer.observing import Observer
 from craftlog.observer.store import Boards
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.service import Running

@@ -13,8 +13,9 @@ from craftlog.contracts.subjects import Kind
 from craftlog.llm.models import Endpoint, Model
 from craftlog.observer.agent import Agent
 from craftlog.observer.decider import INITIAL, decide, evolve
-from craftlog.observer.handlers import Listener, Observer, Patience
+from craftlog.observer.handlers import Listener, Patience
 from craftlog.observer.modelled import ModelAgent, Prices
+from craftlog.observer.observing import Observer
 from craftlog.observer.projection import project
 from craftlog.observer.prompting import Budget
 from craftlog.observer.rules import RulesAgent
