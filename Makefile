@@ -1,4 +1,4 @@
-# setup, check, test, conformance, demo and bench: nothing else is needed.
+# setup, check, test, faults, conformance, demo and bench: nothing else is needed.
 PY := .venv/bin/python
 PACKAGES := libs/contracts libs/runtime libs/llm libs/cli libs/testing \
 	services/gateway services/ingest services/observer services/learner services/search
@@ -7,7 +7,7 @@ SDKS := 0.0.8 0.0.9 0.0.10 0.1.3
 COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --quiet
 
-.PHONY: setup check test conformance demo bench lock clean
+.PHONY: setup check test faults conformance demo bench lock clean
 
 setup: .venv/.ready
 
@@ -26,6 +26,10 @@ check: setup
 
 test: setup
 	.venv/bin/pytest
+
+# What becomes of everything when servers, services and the model fail.
+faults: setup
+	.venv/bin/pytest tests/faults
 
 # The published SDKs against all of Craftlog; their environments are made once, in .conformance.
 conformance: setup
