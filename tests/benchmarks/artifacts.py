@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -23,6 +24,12 @@ AT_ONCE = 16
 ROUNDS = 5
 SMALL = [os.urandom(4096) for _ in range(1000)]
 LARGE = [os.urandom(16 * 1024 * 1024)]
+# What it is called, the files, and how many are on their way at once.
+WORK = (
+    ("1,000 files of 4 KiB, 16 at once,", SMALL, AT_ONCE),
+    ("1,000 files of 4 KiB, one at a time,", SMALL, 1),
+    ("a file of 16 MiB", LARGE, 1),
+)
 _EDGE = b"--a-boundary-that-is-in-no-file"
 
 
@@ -40,7 +47,7 @@ class Bare:
             http_client=urllib3.PoolManager(maxsize=AT_ONCE),
         )
 
-    def up(self, place: str, files: Sequence[bytes]) -> float:
+    def up(self, place: str, files: Sequence[bytes], at_once: int) -> float:
         """Put all files and return the seconds."""
 
         def put(number: int) -> None:
@@ -49,9 +56,9 @@ class Bare:
                 bucket_name=self._bucket, object_name=f"{place}/{number}", data=io.BytesIO(data), length=len(data)
             )
 
-        return _threaded(put, len(files))
+        return _threaded(put, len(files), at_once)
 
-    def down(self, place: str, files: Sequence[bytes]) -> float:
+    def down(self, place: str, files: Sequence[bytes], at_once: int) -> float:
         """Get all files and return the seconds."""
 
         def get(number: int) -> None:
@@ -59,11 +66,11 @@ class Bare:
             assert answer.read() == files[number]
             answer.release_conn()
 
-        return _threaded(get, len(files))
+        return _threaded(get, len(files), at_once)
 
 
-def _threaded(one: Callable[[int], None], count: int) -> float:
-    with ThreadPoolExecutor(min(AT_ONCE, count)) as threads:
+def _threaded(one: Callable[[int], None], count: int, at_once: int) -> float:
+    with ThreadPoolExecutor(at_once) as threads:
         start = time.perf_counter()
         list(threads.map(one, range(count)))
         return time.perf_counter() - start
@@ -84,10 +91,10 @@ class Ours:
             assert status == 201, made
             return f"/api/v1/disk/{json.loads(made)['data']['id']}/artifact"
 
-        made, _ = asyncio.run(self._all(create, 1))
+        made, _ = asyncio.run(self._all(create, 1, 1))
         return made[0]
 
-    def up(self, place: str, files: Sequence[bytes]) -> float:
+    def up(self, place: str, files: Sequence[bytes], at_once: int) -> float:
         """Put all files and return the seconds."""
         head = b'\r\nContent-Disposition: form-data; name="file"; filename="%d.bin"\r\n\r\n'
         bodies = [b"%b%b%b\r\n%b--\r\n" % (_EDGE, head % at, data, _EDGE) for at, data in enumerate(files)]
@@ -97,19 +104,21 @@ class Ours:
             status, said = await connection.ask("POST", place, bodies[number], form)
             assert status == 201, said
 
-        return asyncio.run(self._all(put, len(files)))[1]
+        return asyncio.run(self._all(put, len(files), at_once))[1]
 
-    def down(self, place: str, files: Sequence[bytes]) -> float:
+    def down(self, place: str, files: Sequence[bytes], at_once: int) -> float:
         """Get all files and return the seconds."""
 
         async def get(connection: Connection, number: int) -> None:
             status, data = await connection.ask("GET", f"{place}/download?file_path={number}.bin")
             assert (status, data) == (200, files[number])
 
-        return asyncio.run(self._all(get, len(files)))[1]
+        return asyncio.run(self._all(get, len(files), at_once))[1]
 
-    async def _all(self, one: Callable[[Connection, int], Awaitable[T]], count: int) -> tuple[list[T], float]:
-        connections = [Connection(self._port, self._token) for _ in range(min(AT_ONCE, count))]
+    async def _all(
+        self, one: Callable[[Connection, int], Awaitable[T]], count: int, at_once: int
+    ) -> tuple[list[T], float]:
+        connections = [Connection(self._port, self._token) for _ in range(at_once)]
         await asyncio.gather(*(connection.open() for connection in connections))
         numbers = iter(range(count))
 
@@ -123,25 +132,59 @@ class Ours:
         return [each for some in done for each in some], seconds
 
 
+class Meter:
+    """The processor time of every process at work, this one too: unlike a rate it is the same on a busy machine."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._pids = {name: child["pid"] for name, child in stack.children().items()}
+        self.spent: dict[str, dict[str, float]] = {}
+
+    def run(self, what: str, work: Callable[[], float]) -> float:
+        """Do a piece of work, add what each process takes for it to ``spent`` (seconds), and return what it returns."""
+        before = self._read()
+        seconds = work()
+        own = self.spent.setdefault(what, dict.fromkeys(before, 0.0))
+        for name, now in self._read().items():
+            own[name] += now - before[name]
+        return seconds
+
+    def _read(self) -> dict[str, float]:
+        return {"client": time.process_time()} | {name: _cpu(pid) for name, pid in self._pids.items() if pid}
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(folder: Path) -> dict[str, float]:
-    """Return rates and their ratios; bare and ours take turns, and the median round counts."""
+    """Return rates and their ratios, and what each process takes; bare and ours take turns, the median round counts."""
     taken: dict[str, list[float]] = {}
     with Stack(folder / "artifacts", only=("nats", "mongo", "s3", "ingest", "gateway")) as stack:
-        bare, ours = Bare(stack.env), Ours(stack)
+        bare, ours, meter = Bare(stack.env), Ours(stack), Meter(stack)
         for number in range(ROUNDS):
-            for size, files in (("small", SMALL), ("large", LARGE)):
-                for who, client, place in (("bare", bare, f"bare/{size}/{number}"), ("ours", ours, ours.disk())):
-                    taken.setdefault(f"{who} {size} up", []).append(client.up(place, files))
-                    taken.setdefault(f"{who} {size} down", []).append(client.down(place, files))
+            for what, files, at_once in WORK:
+                for who, client, place in (("bare", bare, f"bare/{what}/{number}"), ("ours", ours, ours.disk())):
+                    for way, move in (("up", client.up), ("down", client.down)):
+                        name = f"{what} {way}, {who}"
+                        seconds = meter.run(name, partial(move, place, files, at_once))
+                        taken.setdefault(name, []).append(seconds)
     seconds = {name: median(each) for name, each in taken.items()}
     figures: dict[str, float] = {}
-    for way in ("up", "down"):
-        for who in ("bare", "ours"):
-            figures[f"1,000 files of 4 KiB {way}, 16 at once, {who}: files/s"] = (
-                len(SMALL) / seconds[f"{who} small {way}"]
-            )
-            figures[f"a file of 16 MiB {way}, {who}: MiB/s"] = 16 / seconds[f"{who} large {way}"]
-        for size, what in (("small", "4 KiB"), ("large", "16 MiB")):
-            ratio = seconds[f"bare {size} {way}"] / seconds[f"ours {size} {way}"]
+    for what, files, _ in WORK:
+        for way in ("up", "down"):
+            for who in ("bare", "ours"):
+                name = f"{what} {way}, {who}"
+                rate, unit = (len(files), "files/s") if len(files) > 1 else (len(files[0]) / 2**20, "MiB/s")
+                figures[f"{name}: {unit}"] = rate / seconds[name]
+                figures |= _processors(name, meter.spent[name], ROUNDS * len(files))
+            ratio = seconds[f"{what} {way}, bare"] / seconds[f"{what} {way}, ours"]
             figures[f"RATIO {what} {way} / bare (target >= 0.5)"] = ratio
     return figures
+
+
+def _processors(name: str, spent: dict[str, float], files: int) -> dict[str, float]:
+    each = {process: cpu * 1000 / files for process, cpu in spent.items()}
+    whole = sum(each.values())
+    named = {process: cpu for process, cpu in each.items() if cpu > whole / 100}
+    return {f"{name}: CPU ms a file, {process}": cpu for process, cpu in {"all": whole, **named}.items()}
