@@ -1,6 +1,7 @@
 """What was stored is found again, however everything ended."""
 
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from tests.e2e.conversations import PHONE_TO_THE_END, user
 
+from craftlog.cli.child import program
 from craftlog.cli.client import Api
 from craftlog.testing.stack import Stack
 from craftlog.testing.waiting import until
@@ -25,6 +27,17 @@ def stop_cleanly(stack: Stack) -> None:
 def kill_the_supervisor(stack: Stack) -> None:
     stack.tell(signal.SIGKILL)
     stack.stop()
+
+
+def lose_all_but_log_and_objects(stack: Stack) -> None:
+    """Stop, and drop what `craftlog rebuild` drops; a running Craftlog is not touched by it."""
+    argv = [program("craftlog"), "rebuild", "--data", str(stack.data)]
+    refused = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert refused.returncode == 1
+    assert "stop it first" in refused.stderr
+    stop_cleanly(stack)
+    subprocess.run(argv, capture_output=True, timeout=DEADLINE, check=True)
+    assert not (stack.data / "mongo").exists()
 
 
 async def fill(stack: Stack) -> dict[str, str]:
@@ -67,12 +80,18 @@ async def read(stack: Stack, ids: dict[str, str]) -> dict[str, Any]:
         }
 
 
+async def _is_complete(stack: Stack) -> bool:
+    async with httpx.AsyncClient() as client:
+        said = (await client.get(f"{stack.base_url}/health")).json()
+    return bool(said["msg"] == "ok")
+
+
 def http(stack: Stack) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {stack.token}"}
     return httpx.AsyncClient(base_url=f"{stack.base_url}/api/v1", headers=headers)
 
 
-@pytest.mark.parametrize("end", [stop_cleanly, kill_the_supervisor])
+@pytest.mark.parametrize("end", [stop_cleanly, kill_the_supervisor, lose_all_but_log_and_objects])
 async def test_everything_is_found_again_and_goes_on(end: Callable[[Stack], None], tmp_path: Path) -> None:
     with Stack(tmp_path) as stack:
         ids = await fill(stack)
@@ -82,6 +101,9 @@ async def test_everything_is_found_again_and_goes_on(end: Callable[[Stack], None
         assert before["file"][1] == b"# Titanium"
         end(stack)
         stack.start()
+        if end is lose_all_but_log_and_objects:
+            # What was written a while ago a list does not wait for.
+            await until(lambda: _is_complete(stack), DEADLINE)
         assert await read(stack, ids) == before
         async with Api(stack.base_url, stack.token) as api:
             messages = f"/session/{ids['session_id']}/messages"

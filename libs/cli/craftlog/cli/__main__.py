@@ -15,9 +15,10 @@ from craftlog.cli.admin import keys, projects
 from craftlog.cli.client import Api, ApiRefusedError, GaveUpError
 from craftlog.cli.demo import DemoError, replay_and_show
 from craftlog.cli.failing import failed
+from craftlog.cli.folder import FolderInUseError, drop
 from craftlog.cli.importing import Summary, bar, import_runs, space_of
 from craftlog.cli.runs import FileError, runs
-from craftlog.cli.stack import Stack
+from craftlog.cli.stack import MADE_FROM_THE_LOG, Stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,6 +52,18 @@ def up(
         await asyncio.Event().wait()
 
     _run(Stack(data.absolute(), host, port), serving, parts)
+
+
+@app.command()
+def rebuild(data: Data = Path(".craftlog")) -> None:
+    """Drop the read models and the index of a stopped Craftlog; its next start makes them again from the log."""
+    if not (data / "nats").exists():
+        raise failed(f"there is no log in {data.absolute()}; name the folder with --data")
+    try:
+        drop(data.absolute(), MADE_FROM_THE_LOG)
+    except FolderInUseError as error:
+        raise failed(str(error)) from error
+    print(f"Dropped. `craftlog up --data {data}` makes them again.")
 
 
 @app.command()

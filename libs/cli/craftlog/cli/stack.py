@@ -18,6 +18,7 @@ from craftlog.contracts.questions import ServiceHealth
 from craftlog.contracts.subjects import HEALTH
 
 SERVERS: Final = ("nats", "mongo", "s3", "qdrant")
+MADE_FROM_THE_LOG: Final = ("mongo", "qdrant")
 SERVICES: Final = ("ingest", "observer", "learner", "search", "gateway")
 _PORTS: Final = ("nats", "mongo", "qdrant", *s3.PORTS)
 _ANSWER_PATIENCE: Final = 0.5  # seconds

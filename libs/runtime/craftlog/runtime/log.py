@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError
+from nats.js.errors import APIError, NotFoundError
 
 from craftlog.contracts.envelope import Recorded, UndecodableError, decode, encode
 from craftlog.contracts.events import Event
@@ -81,6 +81,15 @@ class Log:
             await self.jetstream.add_stream(config)
         except (APIError, *CONNECTION_ERRORS) as error:
             raise UnavailableError(f"the stream {STREAM} cannot be declared", error) from error
+
+    async def forget(self, durable: str) -> None:
+        """Delete a consumer, where there is one: whoever declares it again begins with the first event."""
+        try:
+            await self.jetstream.delete_consumer(STREAM, durable)
+        except NotFoundError:
+            pass  # nothing was ever consumed
+        except (APIError, *CONNECTION_ERRORS) as error:
+            raise UnavailableError(f"consumer {durable} cannot be forgotten", error) from error
 
     async def last(self, address: Address) -> Recorded | None:
         """Return the newest event of an aggregate as the stream's leader knows it, or None where there is none.

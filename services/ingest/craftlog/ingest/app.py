@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 from craftlog.contracts.readmodels import DISKS, MESSAGES, PROJECTS, SESSIONS, SPACES
 from craftlog.contracts.subjects import Kind
@@ -11,11 +12,19 @@ from craftlog.ingest.handlers import Eraser, LateSweep
 from craftlog.ingest.store import COLLECTIONS, Erasures
 from craftlog.runtime import telemetry
 from craftlog.runtime.log import Log, patiently
-from craftlog.runtime.mongo import MongoStore, connect, ensure_collections, reach
+from craftlog.runtime.mongo import MongoStore, connect, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.projector import Projector
+from craftlog.runtime.rebuild import prepare
 from craftlog.runtime.service import Running, broker, run
 from craftlog.runtime.settings import Settings
+
+_FILLED_BY: Final = {
+    SESSIONS: ["ingest-session"],
+    DISKS: ["ingest-disk"],
+    SPACES: ["ingest-space"],
+    PROJECTS: ["ingest-project"],
+}
 
 
 @asynccontextmanager
@@ -23,7 +32,7 @@ async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
     """Build what runs: a projector a kind, and the eraser that they wake."""
     database = connect(settings)
     objects = Objects(settings)
-    await patiently(lambda: ensure_collections(database, COLLECTIONS))
+    await patiently(lambda: prepare(database, log, COLLECTIONS, _FILLED_BY))
     erasures = Erasures(database)
     eraser, late = Eraser(log, erasures, objects), LateSweep(erasures, objects)
     sessions = MongoStore(database, SESSIONS, insert_only=frozenset({MESSAGES}))

@@ -15,20 +15,23 @@ from craftlog.learner.handlers import Learner, Listener
 from craftlog.learner.projection import project
 from craftlog.learner.rules import RulesEngine
 from craftlog.learner.sessions import Sessions
-from craftlog.learner.store import COLLECTIONS, DUE, Pupils, Trees
+from craftlog.learner.store import COLLECTIONS, DUE, PUPILS, Pupils, Trees
 from craftlog.runtime import telemetry
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.lane import Lane
 from craftlog.runtime.log import Log, patiently
-from craftlog.runtime.mongo import MongoStore, connect, ensure_collections, reach
+from craftlog.runtime.mongo import MongoStore, connect, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.projector import Projector
+from craftlog.runtime.rebuild import prepare
 from craftlog.runtime.service import Running, broker, run
 from craftlog.runtime.settings import Settings
 from craftlog.runtime.work import Work
 
 # A tree of 5,000 blocks has about 20 MB.
 _TREES_IN_MEMORY: Final = 256
+_LISTENING: Final = ("learner-session", "learner-board", "learner-space")
+_FILLED_BY: Final = {TREES: ["learner-tree"], DUE: _LISTENING, PUPILS: _LISTENING}
 
 
 class LearnerSettings(Settings):
@@ -42,7 +45,7 @@ async def start(settings: LearnerSettings, log: Log) -> AsyncIterator[Running]:
     """Build what runs: the tree's projector, the lanes that mark work due, the work itself, and what is answered."""
     database = connect(settings)
     objects = Objects(settings)
-    await patiently(lambda: ensure_collections(database, COLLECTIONS))
+    await patiently(lambda: prepare(database, log, COLLECTIONS, _FILLED_BY))
     pupils = Pupils(database)
     trees = Trees(database)
     desk = Desk(log, Rules(INITIAL, decide, evolve), trees.snapshot, seats=_TREES_IN_MEMORY)

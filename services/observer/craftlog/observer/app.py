@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field, SecretStr
 
@@ -24,12 +24,15 @@ from craftlog.runtime import telemetry
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.lane import Lane
 from craftlog.runtime.log import Log, patiently
-from craftlog.runtime.mongo import MongoStore, connect, ensure_collections, reach
+from craftlog.runtime.mongo import MongoStore, connect, reach
 from craftlog.runtime.objects import Objects
 from craftlog.runtime.projector import Projector
+from craftlog.runtime.rebuild import prepare
 from craftlog.runtime.service import Running, broker, run
 from craftlog.runtime.settings import Settings
 from craftlog.runtime.work import Work
+
+_FILLED_BY: Final = {BOARDS: ["observer-board"], DUE: ["observer-session"]}
 
 
 class ObserverSettings(Settings):
@@ -93,7 +96,7 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
     model = model_of(settings)
     database = connect(settings)
     objects = Objects(settings)
-    await patiently(lambda: ensure_collections(database, COLLECTIONS))
+    await patiently(lambda: prepare(database, log, COLLECTIONS, _FILLED_BY))
     desk = Desk(log, Rules(INITIAL, decide, evolve), Boards(database).snapshot)
     observer = Observer(log, desk, objects, _agent(settings, model))
     work = Work(database, DUE, observer.perform, kind=Kind.BOARD)

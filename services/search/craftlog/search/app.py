@@ -6,13 +6,11 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
-from nats.js.errors import APIError, NotFoundError
 from qdrant_client import AsyncQdrantClient
 
-from craftlog.contracts.subjects import STREAM, Kind
+from craftlog.contracts.subjects import Kind
 from craftlog.llm.embeddings import OfflineEmbedder
 from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.jetstream import CONNECTION_ERRORS
 from craftlog.runtime.log import Log, patiently
 from craftlog.runtime.projector import Projector
 from craftlog.runtime.service import Running, broker, run
@@ -80,10 +78,5 @@ async def prepare(log: Log, index: SkillIndex) -> None:
         UnavailableError: Qdrant or the log cannot be reached.
     """
     if not await index.exists():
-        try:
-            await log.jetstream.delete_consumer(STREAM, _DURABLE)
-        except NotFoundError:
-            pass  # nothing was ever consumed
-        except (APIError, *CONNECTION_ERRORS) as error:
-            raise UnavailableError(f"consumer {_DURABLE} cannot be forgotten: {error}") from error
+        await log.forget(_DURABLE)
     await index.prepare()
