@@ -296,8 +296,8 @@ class Verbose:
         self.engine = "rules"
         self._commands = commands
 
-    async def observe(self, board, session_id, messages):
-        begin, *others = read(board, session_id, messages)
+    async def observe(self, board, session, messages):
+        begin, *others = read(board, session.id, messages)
         return [begin] * (self._commands * len(messages)) + others
 
 
@@ -312,14 +312,14 @@ class Halting:
         self.times = 0
         self._error = error
 
-    async def observe(self, board, session_id, messages):
+    async def observe(self, board, session, messages):
         self.times += 1
         self.asked.set()
         await self.answer.wait()
         if self._error:
             error, self._error = self._error, None
             raise error
-        return read(board, session_id, messages)
+        return read(board, session.id, messages)
 
 
 def is_observed(past):

@@ -15,7 +15,7 @@ from craftlog.observer.commands import BeginObserving, FinishObserving, LinkMess
 from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.modelled import PROMPT, ModelAgent, Prices
 from craftlog.observer.prompting import Budget
-from craftlog.testing.examples import SESSION_ID
+from craftlog.testing.examples import SESSION
 from craftlog.testing.scripted_model import Reply, ScriptedModel, scripted_model
 
 OPEN = {"do": "open_task", "ref": "new1", "description": "Book a flight", "before": None}
@@ -49,7 +49,7 @@ class TestObserving:
     async def test_costs_one_question_where_nothing_is_refused(self) -> None:
         link = {"do": "link_messages", "task": "new1", "messages": [1]}
         async with asking(proposing([OPEN, link])) as (agent, server):
-            begin, opened, linked, finish = await agent.observe(INITIAL, SESSION_ID, said("Book me a flight.", "Hi"))
+            begin, opened, linked, finish = await agent.observe(INITIAL, SESSION, said("Book me a flight.", "Hi"))
         assert begin == BeginObserving(0)
         assert isinstance(opened, OpenTask)
         assert (opened.description, opened.engine) == ("Book a flight", "model:small")
@@ -60,8 +60,8 @@ class TestObserving:
 
     async def test_begins_with_what_is_the_same_each_time(self) -> None:
         async with asking(proposing([], [])) as (agent, server):
-            await agent.observe(INITIAL, SESSION_ID, said("One"))
-            await agent.observe(INITIAL, SESSION_ID, said("Two"))
+            await agent.observe(INITIAL, SESSION, said("One"))
+            await agent.observe(INITIAL, SESSION, said("Two"))
         first, second = (asked.body["messages"][0] for asked in server.asked)
         assert first == second
         assert first["role"] == "system"
@@ -69,7 +69,7 @@ class TestObserving:
     async def test_gives_refusals_back_once_with_their_reasons(self) -> None:
         wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
         async with asking(proposing([OPEN, wrong], [OPEN])) as (agent, server):
-            commands = await agent.observe(INITIAL, SESSION_ID, said("Book me a flight."))
+            commands = await agent.observe(INITIAL, SESSION, said("Book me a flight."))
         assert [type(command).__name__ for command in commands] == ["BeginObserving", "OpenTask", "FinishObserving"]
         assert "There is no task 'T7'" in server.asked[1].body["messages"][-1]["content"]
         assert len(server.asked) == 2
@@ -77,14 +77,14 @@ class TestObserving:
     async def test_goes_on_with_what_the_board_takes_when_it_is_refused_again(self) -> None:
         wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
         async with asking(proposing([OPEN, wrong], [wrong, OPEN])) as (agent, server):
-            commands = await agent.observe(INITIAL, SESSION_ID, said("Book me a flight."))
+            commands = await agent.observe(INITIAL, SESSION, said("Book me a flight."))
         assert [type(command).__name__ for command in commands] == ["BeginObserving", "OpenTask", "FinishObserving"]
         assert len(server.asked) == 2
 
     async def test_says_what_it_took(self) -> None:
         wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
         async with asking(proposing([wrong], [])) as (agent, _):
-            finish = (await agent.observe(INITIAL, SESSION_ID, said("Hello")))[-1]
+            finish = (await agent.observe(INITIAL, SESSION, said("Hello")))[-1]
         assert isinstance(finish, FinishObserving)
         spent = finish.spent
         assert isinstance(spent, Spent)
@@ -102,7 +102,7 @@ class TestObserving:
         async with asking(lambda _: Reply('{"commands": []}'), Budget(500, 5_000)) as (agent, server):
             while board.through_position < len(crowded):
                 left = crowded[board.through_position :]
-                for command in await agent.observe(board, SESSION_ID, left):
+                for command in await agent.observe(board, SESSION, left):
                     board = reduce(evolve, decide(board, command), board)
         assert 1 < len(server.asked) <= len(crowded)
 
@@ -111,9 +111,9 @@ class TestFault:
     async def test_of_the_endpoint_is_told_as_such(self) -> None:
         async with asking(lambda _: Reply("broken", status=500)) as (agent, _):
             with pytest.raises(ModelAwayError):
-                await agent.observe(INITIAL, SESSION_ID, said("Hello"))
+                await agent.observe(INITIAL, SESSION, said("Hello"))
 
     async def test_in_the_answer_is_told_as_such(self) -> None:
         async with asking(lambda _: Reply('{"commands": [{"do": "drop_table"}]}')) as (agent, _):
             with pytest.raises(AnswerError, match="commands"):
-                await agent.observe(INITIAL, SESSION_ID, said("Hello"))
+                await agent.observe(INITIAL, SESSION, said("Hello"))

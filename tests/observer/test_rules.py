@@ -13,7 +13,7 @@ from craftlog.contracts.messages import Message, Part
 from craftlog.observer.commands import BeginObserving, FinishObserving
 from craftlog.observer.decider import INITIAL, decide, evolve
 from craftlog.observer.rules import RulesAgent, read
-from craftlog.testing.examples import SESSION_ID
+from craftlog.testing.examples import SESSION, SESSION_ID
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "airline_runs.jsonl"
 
@@ -486,7 +486,7 @@ class TestBatches:
         rules = RulesAgent()
         assert rules.engine == "rules"
         conversation = messages(REQUEST, agent("Let me see."))
-        assert await rules.observe(INITIAL, SESSION_ID, conversation) == read(INITIAL, SESSION_ID, conversation)
+        assert await rules.observe(INITIAL, SESSION, conversation) == read(INITIAL, SESSION_ID, conversation)
 
 
 class TestRealRuns:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from craftlog.contracts.messages import Message
+from craftlog.contracts.subjects import Address
 from craftlog.observer.commands import Command
 from craftlog.observer.decider import State
 
@@ -16,12 +17,12 @@ class Agent(Protocol):
 
     engine: str
 
-    async def observe(self, board: State, session_id: str, messages: Sequence[Message]) -> list[Command]:
+    async def observe(self, board: State, session: Address, messages: Sequence[Message]) -> list[Command]:
         """Return what to do to the board, ending with ``FinishObserving`` through the last message that was read.
 
         Args:
             board: the board as it was after the last observation, with what the engine remembered then.
-            session_id: the session, for ids that a repeat finds again.
+            session: for ids that a repeat finds again, and whose project may have words of its own.
             messages: those after ``board.through_position``, in order and without gaps.
         """
         ...

@@ -10,6 +10,7 @@ import toktok
 
 from craftlog.contracts.events import Spent
 from craftlog.contracts.messages import Message
+from craftlog.contracts.subjects import Address
 from craftlog.llm.models import Answer, Model, Turn, Usage
 from craftlog.observer.commands import BeginObserving, Command, FinishObserving
 from craftlog.observer.decider import State
@@ -54,7 +55,7 @@ class ModelAgent:
         self._budget = budget
         self._prices = prices
 
-    async def observe(self, board: State, session_id: str, messages: Sequence[Message]) -> list[Command]:
+    async def observe(self, board: State, session: Address, messages: Sequence[Message]) -> list[Command]:
         """Return what to do to the board, ending with ``FinishObserving`` through the last message that was shown.
 
         Raises:
@@ -71,11 +72,11 @@ class ModelAgent:
         positions = [message.position for message in messages]
         most_tokens = _TOKENS + _TOKENS_A_MESSAGE * len(messages)
         answers = [await self._model.ask(turns, Proposals, most_tokens)]
-        ruling = rule(board, answers[-1].value, session_id, positions, self.engine)
+        ruling = rule(board, answers[-1].value, session.id, positions, self.engine)
         if ruling.refusals:
             turns += [Turn("assistant", answers[-1].value.model_dump_json()), _refused(ruling.refusals)]
             answers.append(await self._model.ask(turns, Proposals, most_tokens))
-            ruling = rule(board, answers[-1].value, session_id, positions, self.engine)
+            ruling = rule(board, answers[-1].value, session.id, positions, self.engine)
         finish = FinishObserving(positions[-1], self.engine, remembered(board, messages), self._spent(answers))
         return [BeginObserving(board.through_position), *ruling.commands, finish]
 

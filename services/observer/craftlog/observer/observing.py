@@ -98,7 +98,7 @@ class Observer:
         state = await self._state(session)
         messages = [await message_of(one, self._objects) for one in unread if one.position > state.through_position]
         while messages and not state.deleted:
-            commands, through = await self._propose(session.id, state, messages)
+            commands, through = await self._propose(session, state, messages)
             try:
                 await self._desk.transact(_board(session), commands, cause=f"observe:{session.id}:{through}")
             except (OutrunError, GoneError) as refusal:
@@ -107,21 +107,21 @@ class Observer:
             messages = [message for message in messages if message.position > state.through_position]
         return state.through_position
 
-    async def _propose(self, session_id: str, state: State, messages: Sequence[Message]) -> tuple[list[Command], int]:
+    async def _propose(self, session: Address, state: State, messages: Sequence[Message]) -> tuple[list[Command], int]:
         """Ask the agent about as many of the messages as it can answer for, and as one decision can hold."""
         fewer = messages[: len(messages) // 2]
         try:
-            commands = await self._agent.observe(state, session_id, messages)
+            commands = await self._agent.observe(state, session, messages)
         except ModelAwayError as away:
             # An endpoint may repeat a piece of the key or of the prompt: not for everybody.
             raise UnavailableError("the model does not answer", away) from away
         except (AnswerError, QuestionError) as error:
             if not fewer:
                 raise
-            logger.info("asked_again_with_fewer", session=session_id, messages=len(messages), reason=str(error))
-            return await self._propose(session_id, state, fewer)
+            logger.info("asked_again_with_fewer", session=session.id, messages=len(messages), reason=str(error))
+            return await self._propose(session, state, fewer)
         if len(commands) > _MOST_COMMANDS and fewer:
-            return await self._propose(session_id, state, fewer)
+            return await self._propose(session, state, fewer)
         finish = commands[-1]
         return commands, finish.through if isinstance(finish, FinishObserving) else state.through_position
 

@@ -7,6 +7,7 @@ board or in ``Memory``. It understands English; another language opens tasks but
 from collections.abc import Sequence
 
 from craftlog.contracts.messages import Message
+from craftlog.contracts.subjects import Address
 from craftlog.observer import agent_side, user_side
 from craftlog.observer.commands import Command
 from craftlog.observer.decider import State
@@ -19,9 +20,9 @@ class RulesAgent:
 
     engine = ENGINE
 
-    async def observe(self, board: State, session_id: str, messages: Sequence[Message]) -> list[Command]:
+    async def observe(self, board: State, session: Address, messages: Sequence[Message]) -> list[Command]:
         """Return what the messages mean for the board, ending with ``FinishObserving``."""
-        return read(board, session_id, messages)
+        return read(board, session.id, messages)
 
 
 def read(board: State, session_id: str, messages: Sequence[Message]) -> list[Command]:
