@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import Processor
 
 from craftlog.runtime.settings import Settings
 
@@ -21,22 +22,26 @@ def configure(service: str, settings: Settings) -> None:
     """Set up logging and tracing for this process. Call it once, from the composition root."""
     level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
     watched = sys.stderr.isatty()
+    context_of: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    rendered: list[Processor] = [
+        # Without the frames' variables: they hold what users said, and keys.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        if not watched
+        else structlog.processors.StackInfoRenderer(),
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if watched
+        else structlog.processors.JSONRenderer(),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without the frames' variables: they hold what users said, and keys.
-            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
-            if not watched
-            else structlog.processors.StackInfoRenderer(),
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-            if watched
-            else structlog.processors.JSONRenderer(),
-        ],
+        processors=[*context_of, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    _adopt_standard_logging([*context_of, structlog.stdlib.add_logger_name], rendered)
     structlog.contextvars.bind_contextvars(service=service)
     if settings.otlp_endpoint:
         # Imported here because the exporter is an extra that most deployments do without. Without a provider spans are
@@ -46,6 +51,14 @@ def configure(service: str, settings: Settings) -> None:
         provider = TracerProvider(resource=Resource.create({SERVICE_NAME: f"craftlog-{service}"}))
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(settings.otlp_endpoint)))
         trace.set_tracer_provider(provider)
+
+
+def _adopt_standard_logging(context_of: Sequence[Processor], rendered: Sequence[Processor]) -> None:
+    """Write what libraries say (from warnings on) as our own lines are written."""
+    handler = logging.StreamHandler(sys.stderr)
+    own = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=context_of, processors=[own, *rendered]))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
 def traceparent() -> str | None:

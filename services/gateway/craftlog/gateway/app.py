@@ -187,6 +187,7 @@ def main() -> None:
         port=settings.port,
         loop="uvloop",
         http="craftlog.gateway.connections:Connection",
+        log_config=None,  # as telemetry has it
         log_level="warning",
         access_log=False,
         proxy_headers=False,
