@@ -55,6 +55,7 @@ class Owner:
         self.ids["space_id"] = self.made("/space", json={"configs": {"a": self.word}})
         self.ids["session_id"] = self.made("/session", json={"configs": {"a": self.word}})
         self.ids["disk_id"] = self.made("/disk")
+        self.http.patch("/project/configs", json={"a": self.word}).raise_for_status()
         block = {"type": "page", "title": self.word}
         self.ids["block_id"] = self.made(f"/space/{self.ids['space_id']}/block", json=block)
         session, disk = (f"/{kind}/{self.ids[f'{kind}_id']}" for kind in ("session", "disk"))

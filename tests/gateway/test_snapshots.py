@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from functools import reduce
 
-from craftlog.contracts.events import KeyIssued, KeyRevoked, ProjectCreated
+from craftlog.contracts.events import KeyIssued, KeyRevoked, ProjectConfigured, ProjectCreated
 from craftlog.gateway import snapshots
 from craftlog.gateway.decider import project
 from craftlog.gateway.decider.session import decide
@@ -31,11 +31,15 @@ class TestProject:
             example(KeyIssued),
             example(KeyIssued, key_id="second", hash="other", requests_per_second=None, burst=None, body_bytes=None),
             KeyRevoked(key_id=KEY_ID),
+            example(ProjectConfigured),
         )
         folded = reduce(project.evolve, [past.event for past in events if past.event], project.INITIAL)
         head = fold(projection.project, events).head
         assert head is not None
         assert snapshots.project(head) == folded
+
+    def test_is_known_from_a_head_that_was_written_before_there_were_configs(self):
+        assert snapshots.project({"name": "research", "keys": []}) == project.Project(exists=True)
 
 
 class TestSession:

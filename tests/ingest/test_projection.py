@@ -16,6 +16,7 @@ from craftlog.contracts.events import (
     KeyIssued,
     KeyRevoked,
     MessageAppended,
+    ProjectConfigured,
     ProjectCreated,
     SessionCreated,
     SessionDeleted,
@@ -80,11 +81,23 @@ class TestProject:
                     "revoked_at": None,
                 },
             ],
+            "configs": {},
             "created_at": events[0].time,
             "updated_at": events[3].time,
         }
         assert store.children == {}
         assert fold(projection.project, events, cuts=[1, 2, 3]).said == store.said
+
+    def test_a_projects_configs_are_the_last_that_were_said(self):
+        events = history(
+            TENANT,
+            ProjectCreated(name="research"),
+            example(ProjectConfigured),
+            ProjectConfigured(configs={"b": [None]}),
+        )
+        said = fold(projection.project, events).said
+        assert said["configs"] == {"b": [None]}
+        assert said["updated_at"] == events[2].time
 
 
 class TestSession:

@@ -1,9 +1,10 @@
 import pytest
 
-from craftlog.contracts.events import KeyIssued, KeyRevoked, ProjectCreated
+from craftlog.contracts.events import KeyIssued, KeyRevoked, ProjectConfigured, ProjectCreated
 from craftlog.gateway.decider.project import (
     INITIAL,
     MOST_KEYS,
+    ConfigureProject,
     CreateProject,
     IssueKey,
     Limits,
@@ -56,3 +57,27 @@ class TestRevokeKey:
     @pytest.mark.parametrize("given", [(), (ProjectCreated(name="research"),)])
     def test_is_refused_where_there_is_none(self, given):
         projects.given(*given).when(RevokeKey(KEY_ID)).then_rejected(AbsentError, "there is no such")
+
+
+CONFIGURED = ProjectConfigured(configs={"a": 1, "observing": {"idle": 2.0}})
+
+
+class TestConfigureProject:
+    def test_changes_what_is_named_and_removes_what_is_null(self):
+        changed = ConfigureProject({"a": None, "b": {"c": None}})
+        after = ProjectConfigured(configs={"observing": {"idle": 2.0}, "b": {"c": None}})
+        begun.given(CONFIGURED).when(changed).then(after)
+
+    def test_begins_with_nothing(self):
+        begun.when(ConfigureProject({"a": 1, "b": None})).then(ProjectConfigured(configs={"a": 1}))
+
+    @pytest.mark.parametrize("changes", [{}, {"a": 1}, {"b": None}, {"observing": {"idle": 2.0}}])
+    def test_is_quiet_where_nothing_changes(self, changes):
+        begun.given(CONFIGURED).when(ConfigureProject(changes)).then_nothing_happened()
+
+    def test_tells_one_from_true(self):
+        after = ProjectConfigured(configs={"a": True, "observing": {"idle": 2.0}})
+        begun.given(CONFIGURED).when(ConfigureProject({"a": True})).then(after)
+
+    def test_is_refused_where_there_is_no_project(self):
+        projects.when(ConfigureProject({"a": 1})).then_rejected(AbsentError, "no such project")

@@ -30,7 +30,7 @@ FORGOTTEN: Final = "forgotten"
 # NOTE: these are the stored shapes; the gateway reads what its neighbours write. Times are datetimes in UTC.
 #
 # projects   {name, keys: [{id, name, hash, requests_per_second, burst, body_bytes, created_at, revoked_at}],
-#             created_at, updated_at}                    one document: a decision about its keys needs them all
+#             configs, created_at, updated_at}           one document: a decision about its keys needs them all
 # sessions   {configs, disable_task_tracking, space_id, messages, last_message_id, flushed_through, request, created_at,
 #             updated_at, copy_of, deleted}              ``messages`` counts them: readers take positions 1..messages; a
 #                                                        copy without ``created_at`` does not have all, and is not there

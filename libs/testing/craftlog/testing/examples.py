@@ -41,6 +41,7 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
     e.ProjectCreated(name="research"),
     e.KeyIssued(key_id=KEY_ID, name="crawler", hash=_SHA256, requests_per_second=50, burst=100, body_bytes=1_000_000),
     e.KeyRevoked(key_id=KEY_ID),
+    e.ProjectConfigured(configs={"task_success_criteria": "The tests pass.", "observing": {"idle": 2.0}}),
     e.SessionCreated(configs={"agent": "planner"}, space_id=SPACE_ID, request="digest-of-the-request"),
     e.MessageAppended(
         message_id=MESSAGE_ID,

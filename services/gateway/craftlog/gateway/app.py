@@ -28,6 +28,7 @@ from craftlog.gateway import (
     routes_experience,
     routes_health,
     routes_message,
+    routes_project,
     routes_search,
     routes_session,
     routes_space,
@@ -144,8 +145,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
         await gateway.heads.listen()
         await keys.listen()
         if settings.admin_token:
-            names = {one: "default" if one == DEFAULT_PROJECT else one for one in configured.values()}
-            await patiently(lambda: begin_projects(gateway, names))
+            await patiently(lambda: begin_projects(gateway, configured.values()))
         given_up = asyncio.create_task(abandon_the_old(gateway))
         yield
         given_up.cancel()
@@ -172,6 +172,7 @@ def _route(app: FastAPI) -> None:
     # In the order of how often they are asked for: each request tries them in turn.
     for routes in (*sessions, *disks, *spaces):
         app.include_router(routes.router, prefix=PREFIX)
+    app.include_router(routes_project.router, prefix=PREFIX)
     app.include_router(routes_absent.router, prefix=PREFIX)
     app.include_router(routes_health.ping_router, prefix=PREFIX)
     app.include_router(routes_health.router)

@@ -7,16 +7,15 @@ from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from pydantic_core import to_json
-
 from craftlog.contracts.envelope import event_id
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway.bodies import MOST_SMALL_BYTES
+from craftlog.gateway.configs import not_too_large
 from craftlog.gateway.decider import disk, project, session, session_commands, space
+from craftlog.gateway.decider.merging import merged
 from craftlog.gateway.decider.refusals import AbsentError
 from craftlog.gateway.digests import digest
-from craftlog.gateway.errors import MissingError, TooLargeError
+from craftlog.gateway.errors import MissingError
 from craftlog.gateway.files import Files
 from craftlog.gateway.heads import Heads
 from craftlog.gateway.limits import MOST_BYTES
@@ -114,8 +113,7 @@ async def configure_session(
     """
     if isinstance(command, session_commands.MergeConfigs):
         known = (await gateway.sessions.state(address)).state.configs
-        if (size := len(to_json(session.merged(known, command.changes)))) > MOST_SMALL_BYTES:
-            raise TooLargeError(f"configs: {size} bytes are more than {MOST_SMALL_BYTES}")
+        not_too_large(merged(known, command.changes))
     decided = await gateway.sessions.transact(address, [command], cause=str(uuid4()))
     await gateway.heads.await_version(address, decided.position.version)
     return decided.state.configs

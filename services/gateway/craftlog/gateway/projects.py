@@ -1,21 +1,32 @@
-"""Projects and their keys: begun, issued, revoked."""
+"""Projects and their keys: begun, configured, issued, revoked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway.auth import Keys
-from craftlog.gateway.decider.project import Command, CreateProject, IssueKey, Limits, Project, RevokeKey
+from craftlog.gateway.auth import DEFAULT_PROJECT, Keys
+from craftlog.gateway.configs import not_too_large
+from craftlog.gateway.decider.merging import merged
+from craftlog.gateway.decider.project import (
+    Command,
+    ConfigureProject,
+    CreateProject,
+    IssueKey,
+    Limits,
+    Project,
+    RevokeKey,
+)
 from craftlog.gateway.handlers import Gateway
 from craftlog.runtime.desk import Decided
 
 
-async def begin_projects(gateway: Gateway, names: Mapping[str, str]) -> None:
-    """Put projects that the settings know, name by id, into the log as well; those that are there stay as they are."""
-    for project, name in names.items():
+async def begin_projects(gateway: Gateway, projects: Iterable[str]) -> None:
+    """Put projects that the settings know into the log as well; those that are there stay as they are."""
+    for project in projects:
         address = Address(Kind.PROJECT, project, project)
-        await gateway.projects.transact(address, [CreateProject(name)], cause=project)
+        await gateway.projects.transact(address, [_begun(project)], cause=project)
 
 
 async def create_project(gateway: Gateway, name: str) -> tuple[str, datetime]:
@@ -25,6 +36,21 @@ async def create_project(gateway: Gateway, name: str) -> tuple[str, datetime]:
     decided = await gateway.projects.transact(address, [CreateProject(name)], cause=project)
     await gateway.heads.await_version(address, decided.position.version)
     return project, decided.recorded[0].time
+
+
+async def configure_project(gateway: Gateway, project: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Change a project's configs by name and return them all.
+
+    Raises:
+        TooLargeError: they would have more than 64 KiB.
+    """
+    address = Address(Kind.PROJECT, project, project)
+    not_too_large(merged((await gateway.projects.state(address)).state.configs, changes))
+    # Whoever holds a key of the settings may be the first to say something of the project.
+    commands: list[Command] = [_begun(project), ConfigureProject(changes)]
+    decided = await gateway.projects.transact(address, commands, cause=str(uuid4()))
+    await gateway.heads.await_version(address, decided.position.version)
+    return decided.state.configs
 
 
 async def issue_key(gateway: Gateway, keys: Keys, project: str, name: str, limits: Limits) -> tuple[str, str, datetime]:
@@ -47,6 +73,10 @@ async def revoke_key(gateway: Gateway, keys: Keys, project: str, key_id: str) ->
         AbsentError: there is no such project or key.
     """
     await _decide(gateway, keys, project, RevokeKey(key_id))
+
+
+def _begun(project: str) -> CreateProject:
+    return CreateProject("default" if project == DEFAULT_PROJECT else project)
 
 
 async def _decide(gateway: Gateway, keys: Keys, project: str, command: Command) -> Decided[Project]:

@@ -5,18 +5,20 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from craftlog.contracts.configs import SessionConfigs
 from craftlog.contracts.readmodels import SESSIONS, Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.belonging import connected, with_space, without_space
 from craftlog.gateway.bodies import idempotency_key, small_object
+from craftlog.gateway.configs import checked
 from craftlog.gateway.containment import sessions_with
 from craftlog.gateway.copying import copy_session
 from craftlog.gateway.cursors import listed
 from craftlog.gateway.decider.session_commands import ConfigureSession, CreateSession, MergeConfigs
 from craftlog.gateway.errors import NotOfferedError
-from craftlog.gateway.fields import a_flag, an_id, an_object, an_object_or_none
+from craftlog.gateway.fields import Json, a_flag, an_id, an_object, an_object_or_none
 from craftlog.gateway.flushing import flush
 from craftlog.gateway.handlers import configure_session, connect_space, create_session, delete_session
 from craftlog.gateway.limits import parse
@@ -39,7 +41,7 @@ async def create(request: Request, gateway: Wired, project: Project) -> Response
         if body.get(name) is not None:
             raise NotOfferedError(f"{name}: is not offered; {instead}")
     wanted = CreateSession(
-        configs=an_object_or_none(body.get("configs"), "configs"),
+        configs=_configs(body),
         disable_task_tracking=a_flag(body.get("disable_task_tracking"), "disable_task_tracking"),
         space_id=an_id(body["space_id"], "space_id") if body.get("space_id") not in (None, "") else None,
     )
@@ -92,7 +94,7 @@ async def get(gateway: Wired, project: Project, session_id: Id) -> Response:
 @router.put("/{session_id}/configs")
 async def configure(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
     """Put configs in the place of those before: ``{configs?}``; without any nothing changes."""
-    configs = an_object_or_none((await small_object(request)).get("configs"), "configs")
+    configs = _configs(await small_object(request))
     session = Address(Kind.SESSION, project, session_id)
     await configure_session(gateway, session, MergeConfigs({}) if configs is None else ConfigureSession(configs))
     return answer()
@@ -101,7 +103,7 @@ async def configure(request: Request, gateway: Wired, project: Project, session_
 @router.patch("/{session_id}/configs")
 async def merge_configs(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
     """Change the configs that are named, remove those that are null, and return all: ``{configs}``."""
-    changes = an_object((await small_object(request)).get("configs"), "configs")
+    changes = checked(SessionConfigs, an_object((await small_object(request)).get("configs"), "configs"), "configs")
     session = Address(Kind.SESSION, project, session_id)
     return answer({"configs": await configure_session(gateway, session, MergeConfigs(changes))})
 
@@ -135,3 +137,9 @@ async def flush_(request: Request, gateway: Wired, project: Project, session_id:
     """Answer when every message is observed; after 25 seconds with a 503, and then ask again."""
     wrong = await flush(gateway, Address(Kind.SESSION, project, session_id), request.receive)
     return answer({"status": 500 if wrong else 200, "errmsg": wrong})
+
+
+def _configs(body: Json) -> Json | None:
+    """Return the configs in a body, None where there are none."""
+    configs = an_object_or_none(body.get("configs"), "configs")
+    return configs if configs is None else checked(SessionConfigs, configs, "configs")

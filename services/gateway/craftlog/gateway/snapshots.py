@@ -60,6 +60,7 @@ def project(head: Document) -> Project:
             )
             for key in head["keys"]
         },
+        configs=head.get("configs") or {},
     )
 
 

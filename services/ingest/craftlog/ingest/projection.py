@@ -15,6 +15,7 @@ from craftlog.contracts.events import (
     KeyIssued,
     KeyRevoked,
     MessageAppended,
+    ProjectConfigured,
     ProjectCreated,
     SessionConfigured,
     SessionCreated,
@@ -82,7 +83,7 @@ def _folded(fold: Fold, head: Mapping[str, Any] | None, events: Sequence[Recorde
 def _project(changes: Changes, past: Recorded) -> None:
     match past.event:
         case ProjectCreated(name=name):
-            _create(changes, past, name=name, keys=[])
+            _create(changes, past, name=name, keys=[], configs={})
         case KeyIssued() as issued:
             key = {"id": issued.key_id, **issued.model_dump(exclude={"key_id"}), "created_at": past.time}
             _update(changes, past, keys=[*_existing(changes, past)["keys"], {**key, "revoked_at": None}])
@@ -90,6 +91,8 @@ def _project(changes: Changes, past: Recorded) -> None:
             keys = _existing(changes, past)["keys"]
             revoked = [{**key, "revoked_at": past.time} if key["id"] == key_id else key for key in keys]
             _update(changes, past, keys=revoked)
+        case ProjectConfigured(configs=configs):
+            _update(changes, past, configs=configs)
         case _:
             raise _foreign(past)
 

@@ -30,6 +30,7 @@ from craftlog.contracts.events.event import Event, wire_name
 from craftlog.contracts.events.project import (
     KeyIssued,
     KeyRevoked,
+    ProjectConfigured,
     ProjectCreated,
 )
 from craftlog.contracts.events.session import (
@@ -69,6 +70,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ProjectCreated,
     KeyIssued,
     KeyRevoked,
+    ProjectConfigured,
     SessionCreated,
     MessageAppended,
     SessionConfigured,
@@ -146,6 +148,7 @@ __all__ = [
     "PageAdded",
     "PlanningLinked",
     "PreferenceNoted",
+    "ProjectConfigured",
     "ProjectCreated",
     "Provenance",
     "SessionConfigured",

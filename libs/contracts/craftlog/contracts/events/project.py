@@ -4,6 +4,8 @@ NOTE: class names, field names and VERSION are what is stored, for ever. Add opt
 else add a new event. Renaming a class or a field makes history unreadable.
 """
 
+from typing import Any
+
 from craftlog.contracts.events.event import Event
 from craftlog.contracts.subjects import Kind
 
@@ -36,3 +38,10 @@ class KeyRevoked(Event):
 
     KIND = Kind.PROJECT
     key_id: str
+
+
+class ProjectConfigured(Event):
+    """The project's configs are these from now on, and none of those before. See craftlog.contracts.configs."""
+
+    KIND = Kind.PROJECT
+    configs: dict[str, Any]

@@ -1,10 +1,11 @@
-"""What may happen to a project: it begins, and its keys come and go. Pure."""
+"""What may happen to a project: it begins, is configured, and its keys come and go. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
-from craftlog.contracts.events import Event, KeyIssued, KeyRevoked, ProjectCreated
+from craftlog.contracts.events import Event, KeyIssued, KeyRevoked, ProjectConfigured, ProjectCreated
+from craftlog.gateway.decider.merging import are_same, merged
 from craftlog.gateway.decider.refusals import AbsentError, TooManyKeysError
 
 MOST_KEYS: Final = 100
@@ -37,6 +38,7 @@ class Project:
 
     exists: bool = False
     keys: Mapping[str, Key] = field(default_factory=dict)
+    configs: Mapping[str, Any] = field(default_factory=dict)
 
 
 INITIAL: Final = Project()
@@ -66,7 +68,14 @@ class RevokeKey:
     key_id: str
 
 
-Command = CreateProject | IssueKey | RevokeKey
+@dataclass(frozen=True, slots=True)
+class ConfigureProject:
+    """Change the configs that are named here, and remove those that are null here."""
+
+    changes: Mapping[str, Any]
+
+
+Command = CreateProject | IssueKey | RevokeKey | ConfigureProject
 
 
 def decide(state: Project, command: Command) -> Sequence[Event]:
@@ -88,6 +97,9 @@ def decide(state: Project, command: Command) -> Sequence[Event]:
             if key is None:
                 raise AbsentError("there is no such key in this project")
             return [] if key.revoked else [KeyRevoked(key_id=key_id)]
+        case ConfigureProject(changes):
+            configs = merged(state.configs, changes)
+            return [] if are_same(state.configs, configs) else [ProjectConfigured(configs=configs)]
         case _:
             assert_never(command)
 
@@ -103,6 +115,8 @@ def evolve(state: Project, event: Event) -> Project:
         case KeyRevoked(key_id=key_id):
             keys = {hashed: replace(key, revoked=key.revoked or key.id == key_id) for hashed, key in state.keys.items()}
             return replace(state, keys=keys)
+        case ProjectConfigured(configs=configs):
+            return replace(state, configs=configs)
         case _:
             return state
 

@@ -14,6 +14,7 @@ from craftlog.contracts.events import (
     SessionDeleted,
     SpaceConnected,
 )
+from craftlog.gateway.decider.merging import are_same, merged
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, UnansweredKeyError
 from craftlog.gateway.decider.session_commands import (
     AbandonCopy,
@@ -140,14 +141,8 @@ def _copy(state: Session, command: Copying) -> Sequence[Event]:
             return []
 
 
-def merged(configs: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return configs with changes: what is null there is gone, what is not named there stays."""
-    return {name: value for name, value in {**configs, **changes}.items() if changes.get(name, ...) is not None}
-
-
 def _configure(state: Session, configs: dict[str, Any]) -> Sequence[Event]:
-    # Not ==, to which 1, 1.0 and true are the same.
-    return [] if repr(dict(state.configs)) == repr(configs) else [SessionConfigured(configs=configs)]
+    return [] if are_same(state.configs, configs) else [SessionConfigured(configs=configs)]
 
 
 def _create(state: Session, command: CreateSession) -> Sequence[Event]:

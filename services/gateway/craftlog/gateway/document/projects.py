@@ -1,7 +1,8 @@
-"""Projects and keys, and the health of all, as the document describes them."""
+"""Projects, their configs and keys, and the health of all, as the document describes them."""
 
 from typing import Any, Final
 
+from craftlog.contracts.configs import ProjectConfigs
 from craftlog.gateway.document.said import Id, Items, Page, Said, Sent, Shape, Time
 
 
@@ -58,6 +59,8 @@ ROUTES: Final[dict[str, Said]] = {
     "GET /live": Said(),
     "GET /health": Said(Health, refusals=(503,)),
     "GET /ping": Said(),
+    "GET /project/configs": Said(ProjectConfigs),
+    "PATCH /project/configs": Said(ProjectConfigs, ProjectConfigs),
     "GET /admin/v1/project": Said(Page[Project]),
     "POST /admin/v1/project": Said(Project, NewProject),
     "GET /admin/v1/project/{project_id}": Said(Project),

@@ -2,6 +2,7 @@
 
 from typing import Final, Literal
 
+from craftlog.contracts.configs import SessionConfigs
 from craftlog.gateway.document.said import Absent, Flag, Id, Items, Page, Said, Sent, Shape, Status, Time, Times
 from craftlog.gateway.fields import Json
 
@@ -83,7 +84,7 @@ class LearningStatus(Shape):
 class NewSession(Sent):
     """A conversation to begin."""
 
-    configs: Json | None = None
+    configs: SessionConfigs | None = None
     disable_task_tracking: bool | None = None
     space_id: Id | Literal[""] | None = None
 
@@ -91,13 +92,13 @@ class NewSession(Sent):
 class NewConfigs(Sent):
     """Configs in the place of those before; without any nothing changes."""
 
-    configs: Json | None = None
+    configs: SessionConfigs | None = None
 
 
 class ConfigChanges(Sent):
     """Configs to set, and with null to remove."""
 
-    configs: Json
+    configs: SessionConfigs
 
 
 class Connection(Sent):
