@@ -82,7 +82,8 @@ def model_of(settings: ObserverSettings) -> Model | None:
     )
 
 
-def _agent(settings: ObserverSettings, model: Model | None) -> Agent:
+def agent_of(settings: ObserverSettings, model: Model | None) -> Agent:
+    """Return who observes: the model, or the rules where there is none."""
     if model is None:
         return RulesAgent()
     budget = Budget(settings.observe_prompt_board, settings.observe_prompt_messages)
@@ -98,7 +99,7 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
     objects = Objects(settings)
     await patiently(lambda: prepare(database, log, COLLECTIONS, _FILLED_BY))
     desk = Desk(log, Rules(INITIAL, decide, evolve), Boards(database).snapshot)
-    observer = Observer(log, desk, objects, _agent(settings, model))
+    observer = Observer(log, desk, objects, agent_of(settings, model))
     work = Work(database, DUE, observer.perform, kind=Kind.BOARD)
     await patiently(work.load)
     listener = Listener(
