@@ -4,8 +4,8 @@ The engine is the one that an observer with this environment would have: the rul
 Whatever the score, the exit code is 0. How boards and labels are compared: ``scoring.py``.
 
 Labels say what is right, not what some engine finds; they were written before any had read the conversations, and no
-engine is to be fitted to them. Where a plan was agreed its steps are the tasks, in place of the request; a task that was
-done and that nobody has reacted to is running.
+engine is to be fitted to them. Where a plan was agreed its steps are the tasks, in place of the request; a task that
+was done and that nobody has reacted to is running.
 """
 
 import asyncio
