@@ -23,13 +23,14 @@ _NAMES = ("Ada", "Bo", "Cleo", "Dag", "Eve", "Finn", "Gro")
 
 def write(path: Path) -> list[list[Message]]:
     """Write the runs as a file to import, and return their messages."""
-    runs = [list(_run(number)) for number in range(HOW_MANY)]
+    runs = [list(run(number)) for number in range(HOW_MANY)]
     lines = [json.dumps({"run_id": f"made-up-{at}", "messages": messages}) for at, messages in enumerate(runs)]
     path.write_text("\n".join(lines) + "\n")
     return runs
 
 
-def _run(number: int) -> Iterator[Message]:
+def run(number: int) -> Iterator[Message]:
+    """Yield the messages of one run."""
     want, look, do, wish = _KINDS[number % len(_KINDS)]
     name, case = _NAMES[number % len(_NAMES)], f"C{4096 + 31 * number}"
     yield {"role": "system", "content": "You are the assistant of a small company."}
