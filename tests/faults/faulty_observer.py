@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from nats.js.api import ConsumerConfig
 from pydantic import BaseModel
 
+from craftlog.contracts.subjects import Address
 from craftlog.llm import breaker
 from craftlog.llm.models import Model, Turn
 from craftlog.observer import app
@@ -58,11 +59,11 @@ class RulesBehindModel:
         self._model = model
         self._rules = RulesAgent()
 
-    async def observe(self, board: Any, session_id: str, messages: Any, *more: Any) -> Any:
+    async def observe(self, board: Any, session: Address, messages: Any) -> Any:
         """Propose what the rules do, once the endpoint has answered."""
-        asked = {"session": session_id, "positions": [message.position for message in messages]}
+        asked = {"session": session.id, "positions": [message.position for message in messages]}
         await self._model.ask([Turn("user", json.dumps(asked))], Leave, 64)
-        return await self._rules.observe(board, session_id, messages, *more)
+        return await self._rules.observe(board, session, messages)
 
 
 def put(owner: ModuleType | type, name: str, value: Any) -> None:
@@ -157,7 +158,7 @@ def main() -> None:
     if chosen.freeze is not None:
         interrupt(signal.SIGSTOP, chosen.freeze, chosen.nth)
     if chosen.engine == RULES_BEHIND_MODEL:
-        put(app, "_agent", lambda _settings, model: RulesBehindModel(model))
+        put(app, "agent_of", lambda _settings, model: RulesBehindModel(model))
     app.main()
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from tests.faults.observers import granted, observing
 from tests.faults.sessions import DUE, all_heard, boards, filled, nothing_due, observed_once
 from tests.faults.world import Document, World
@@ -12,9 +13,13 @@ from craftlog.testing.scripted_model import scripted_model
 PROJECT = "rebuilt"
 READ, UNREAD = range(3), range(3, 6)
 FOR_EVER = 3600
+DURABLES = ("observer-session", "observer-board")
 
 
-async def test_a_restart_rebuilds_what_was_deleted_from_the_log(world: World, in_peace: dict[int, Document]) -> None:
+@pytest.mark.parametrize("durables", [DURABLES, ()], ids=["with the consumers", "alone"])
+async def test_a_restart_rebuilds_a_deleted_index_from_the_log(
+    durables: tuple[str, ...], world: World, in_peace: dict[int, Document]
+) -> None:
     with scripted_model(granted) as model:
         with observing(world.stack, model):
             read = await filled(world, READ)
@@ -24,8 +29,8 @@ async def test_a_restart_rebuilds_what_was_deleted_from_the_log(world: World, in
             unread = await filled(world, UNREAD)
             await all_heard(world)
             late.kill()
-        await world.database[DUE].delete_many({})
-        for durable in ("observer-session", "observer-board"):
+        await world.database.drop_collection(DUE)
+        for durable in durables:
             await world.log.jetstream.delete_consumer(STREAM, durable)
         asked_before = len(model.asked)
         with observing(world.stack, model):
