@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,8 +113,8 @@ async def behind(stack: Stack, token: str | None = None) -> AsyncIterator[World]
     client = await nats.connect(settings.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
     database, index = connect(settings), AsyncQdrantClient(url=settings.qdrant_url, check_compatibility=False)
     try:
-        async with Api(stack.base_url, token or stack.token) as api:
-            yield World(stack, api, Log(client), database, Objects(settings), index)
+        async with Api(stack.base_url, token or stack.token) as api, aclosing(Objects(settings)) as objects:
+            yield World(stack, api, Log(client), database, objects, index)
     finally:
         await index.close()
         database.client.close()

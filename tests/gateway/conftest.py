@@ -99,6 +99,7 @@ async def gateway(nats_url: str, database: Database) -> AsyncIterator[Gateway]:
     await made.log.prepare()
     await made.heads.listen()
     yield made
+    await made.objects.aclose()
     await client.close()
 
 
@@ -111,5 +112,6 @@ async def beside(stack: Stack) -> AsyncIterator[Gateway]:
     made = assemble(settings, client, database)
     await made.heads.listen()
     yield made
+    await made.objects.aclose()
     await client.close()
     database.client.close()

@@ -8,7 +8,7 @@ import pytest
 from craftlog.gateway import grepping
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.grepping import Expression, Found, grep
-from craftlog.runtime.objects import ObjectMissingError
+from craftlog.runtime.errors import ObjectMissingError
 
 
 class Bucket:

@@ -48,7 +48,7 @@ async def whisper(world, messages: int = 5) -> Address:
     session = fresh(Kind.SESSION)
     await world.append(session, SessionCreated(configs={"told": SECRET}), *whispered(messages))
     for name in ("a", "b"):
-        await world.objects.put(key_of(session, name), SECRET.encode(), len(SECRET), "text/plain")
+        await world.objects.put(key_of(session, name), SECRET.encode(), "text/plain")
     return session
 
 
@@ -104,7 +104,7 @@ class TestErasure:
         disk = fresh(Kind.DISK)
         async with ingest():
             await world.append(disk, DiskCreated(), example(ArtifactStored, meta={"told": SECRET}))
-            await world.objects.put(key_of(disk, "a"), SECRET.encode(), len(SECRET), "text/plain")
+            await world.objects.put(key_of(disk, "a"), SECRET.encode(), "text/plain")
             await until(lambda: world.head(DISKS, disk, version=2))
             await world.append(disk, DiskDeleted())
             await until(lambda: is_erased(world, DISKS, disk))

@@ -98,7 +98,7 @@ class TestLearning:
         for message in HARD:
             body = b"[%s]" % b",".join(part.model_dump_json().encode() for part in message.parts)
             key = key_of(session, str(message.position))
-            await world.objects.put(key, body, len(body), "application/json")
+            await world.objects.put(key, body, "application/json")
             stored = Stored(key=key, sha256="", size_b=len(body))
             events.append(MessageAppended(**{**dict(message), "parts": (), "parts_ref": stored}))
         await world.append(session, SessionCreated(space_id=world.space.id), *events, ago=LONG_AGO)

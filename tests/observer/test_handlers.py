@@ -243,7 +243,7 @@ class TestPerform:
         session = fresh(Kind.SESSION)
         body = json.dumps([{"type": "text", "text": "Please count the words of this: " + "word " * 60_000}]).encode()
         stored = Stored(key=key_of(session, "0" * 64), sha256="0" * 64, size_b=len(body))
-        await world.objects.put(stored.key, body, len(body), "application/json")
+        await world.objects.put(stored.key, body, "application/json")
         large = MessageAppended(message_id="m1", position=1, role="user", parts_ref=stored)
         await world.append(session, SessionCreated(), large, TALK[1])
         await world.observer(RulesAgent()).perform(item(session))

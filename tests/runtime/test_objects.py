@@ -1,17 +1,22 @@
-"""The bucket over a real S3; what a new MinIO does beyond that is acted by a fake client."""
+"""The bucket over a real S3; what a new MinIO or a broken server does beyond that is acted."""
 
 import asyncio
 import io
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from minio.error import S3Error
 
-from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.objects import ObjectMissingError, Objects, prefix_of
+from craftlog.runtime.errors import ObjectMissingError, RefusedError, UnavailableError
+from craftlog.runtime.objects import Objects, prefix_of
+from craftlog.runtime.s3 import measure
 from craftlog.runtime.settings import Settings
 from craftlog.testing.examples import DISK
 from craftlog.testing.servers import S3
@@ -20,22 +25,20 @@ LARGE = bytes(range(256)) * 4096 * 3 + b"the end"
 
 
 @pytest.fixture
-def objects(s3: S3) -> Objects:
-    return Objects(
-        Settings(
-            s3_endpoint=s3.endpoint,
-            s3_access_key=s3.access_key,
-            s3_secret_key=s3.secret_key,
-            s3_bucket=s3.bucket,
-            s3_region=s3.region,
-        )
-    )
+async def objects(s3: S3) -> AsyncIterator[Objects]:
+    async with at(s3) as made:
+        yield made
+
+
+def at(s3: S3, **others: Any) -> aclosing[Objects]:
+    own = {"s3_bucket": s3.bucket, "s3_secret_key": s3.secret_key} | others
+    return aclosing(Objects(Settings(s3_endpoint=s3.endpoint, s3_access_key=s3.access_key, s3_region=s3.region, **own)))
 
 
 class TestObjects:
     async def test_give_back_what_was_put_until_it_is_deleted(self, objects: Objects):
-        await objects.put("p/session/a/1", b"hello", 5, "text/plain")
-        await objects.put("p/session/ab/1", b"neighbour", 9, "text/plain")
+        await objects.put("p/session/a/1", b"hello", "text/plain")
+        await objects.put("p/session/ab/1", b"neighbour", "text/plain")
         assert await objects.get("p/session/a/1") == b"hello"
         assert await objects.delete_prefix("p/session/a/") == 1
         with pytest.raises(ObjectMissingError):
@@ -43,7 +46,7 @@ class TestObjects:
         assert await objects.get("p/session/ab/1") == b"neighbour"
 
     async def test_copy_within_the_bucket_with_their_type(self, objects: Objects):
-        etag = await objects.put("p/session/c/1", LARGE, len(LARGE), "image/png")
+        etag = await objects.put("p/session/c/1", LARGE, "image/png")
         assert await objects.copy("p/session/c/1", "p/session/d/1") == etag
         await objects.delete_prefix("p/session/c/")
         assert await objects.get("p/session/d/1") == LARGE
@@ -64,7 +67,7 @@ class TestObjects:
 
     @pytest.mark.parametrize("data", [b"", b"hello", LARGE])
     async def test_give_back_in_pieces_what_was_put(self, objects: Objects, data: bytes):
-        await objects.put("pieces", data, len(data), "text/plain")
+        await objects.put("pieces", data, "text/plain")
         pieces = [piece async for piece in await objects.pieces("pieces")]
         assert b"".join(pieces) == data
         assert max(map(len, pieces), default=0) <= 256 * 1024
@@ -82,11 +85,14 @@ class TestObjects:
 
         async with await asyncio.start_server(half, "127.0.0.1") as server:
             port = server.sockets[0].getsockname()[1]
-            with pytest.raises(UnavailableError):
-                await download(Objects(Settings(s3_endpoint=f"127.0.0.1:{port}")))
+            async with aclosing(Objects(Settings(s3_endpoint=f"127.0.0.1:{port}"))) as broken:
+                with pytest.raises(UnavailableError):
+                    await download(broken)
+                with pytest.raises(UnavailableError):
+                    await broken.get("key")
 
     async def test_sign_urls_that_say_how_the_download_is_to_be_taken(self, objects: Objects):
-        await objects.put("page", b"<p>", 3, "text/html")
+        await objects.put("page", b"<p>", "text/html")
         headers = {"response-content-type": "text/plain", "response-content-disposition": "attachment"}
         url = await objects.sign("page", timedelta(seconds=60), headers)
         answer = await asyncio.to_thread(httpx.get, url)
@@ -95,7 +101,7 @@ class TestObjects:
 
     async def test_sign_urls_for_many_at_once(self, objects: Objects):
         for key in ("many/a", "many/b"):
-            await objects.put(key, key.encode(), 6, "text/plain")
+            await objects.put(key, key.encode(), "text/plain")
         urls = await objects.sign_all(["many/a", "many/b"], timedelta(seconds=60))
         assert {key: (await asyncio.to_thread(httpx.get, url)).text for key, url in urls.items()} == {
             "many/a": "many/a",
@@ -103,15 +109,50 @@ class TestObjects:
         }
 
     async def test_out_of_reach_give_no_signature_away(self):
-        nowhere = Objects(Settings(s3_endpoint="127.0.0.1:9"))
-        with pytest.raises(UnavailableError, match="S3 cannot be reached") as unreachable:
-            await nowhere.put("key", b"hello", 5, "text/plain")
-        assert "Signature" not in str(unreachable.value)
+        async with aclosing(Objects(Settings(s3_endpoint="127.0.0.1:9"))) as nowhere:
+            with pytest.raises(UnavailableError, match="S3 cannot be reached") as unreachable:
+                await nowhere.put("key", b"hello", "text/plain")
+            assert "Signature" not in str(unreachable.value)
 
-    async def test_make_the_bucket_of_a_new_server_even_if_another_process_does(self, objects: Objects):
-        new = objects._client = objects._pool = NewServer()
-        await objects.put("key", io.BytesIO(b"hello"), 5, "text/plain")
-        assert new.stored == b"hello"
+    @pytest.mark.parametrize("data", [b"hello", LARGE])
+    async def test_make_the_bucket_of_a_new_server(self, s3: S3, data: bytes):
+        async with at(s3, s3_bucket=f"new-{uuid4()}") as objects:
+            await objects.put("key", data, "text/plain")
+            assert await objects.get("key") == data
+
+    async def test_make_the_bucket_even_if_another_process_does(self, objects: Objects):
+        objects._client = NewServer()
+        await objects.prepare()
+
+    @pytest.mark.parametrize("data", [b"hello", LARGE])
+    async def test_store_nothing_that_came_otherwise_than_it_was_sent(self, objects: Objects, data: bytes):
+        other = replace(measure(data), md5=measure(b"other").md5)
+        with pytest.raises(RefusedError):
+            await objects._s3.put("broken", io.BytesIO(data), "text/plain", other)
+        with pytest.raises(ObjectMissingError):
+            await objects.get("broken")
+
+    async def test_say_so_where_the_keys_to_the_bucket_are_wrong(self, s3: S3):
+        async with at(s3, s3_secret_key=s3.access_key) as stranger:
+            with pytest.raises(RefusedError, match="SignatureDoesNotMatch"):
+                await stranger.put("key", b"hello", "text/plain")
+            with pytest.raises(RefusedError, match="SignatureDoesNotMatch"):
+                await stranger.get("key")
+
+    @pytest.mark.parametrize("data", [b"hello", LARGE])
+    async def test_try_once_more_where_a_connection_was_closed_meanwhile(self, data: bytes):
+        async with server() as other, aclosing(Objects(Settings(s3_endpoint=other.endpoint))) as objects:
+            assert await objects.put("key", data, "text/plain") == "e"
+            assert other.stored == [data]
+            assert other.connections == 2
+
+    async def test_put_and_get_under_any_key(self, objects: Objects):
+        key = "a project/session/ü?&=+%2F#~'()!*/1"
+        await objects.put(key, b"hello", 'text/plain; charset="utf-8"')
+        assert await objects.get(key) == b"hello"
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(await objects.sign(key, timedelta(minutes=1)))
+        assert (answer.content, answer.headers["content-type"]) == (b"hello", 'text/plain; charset="utf-8"')
 
 
 async def download(objects: Objects) -> bytes:
@@ -121,25 +162,38 @@ async def download(objects: Objects) -> bytes:
 class NewServer:
     """A server without a bucket, on which somebody else makes it at the same moment."""
 
-    def __init__(self) -> None:
-        self.has_bucket = False
-        self.stored = b""
-
     def bucket_exists(self, **_: Any) -> bool:
-        return self.has_bucket
+        return False
 
     def make_bucket(self, **_: Any) -> None:
-        self.has_bucket = True
         raise refusal("BucketAlreadyOwnedByYou")
 
-    def presigned_put_object(self, **_: Any) -> str:
-        return "http://new/"
 
-    def urlopen(self, _method: str, _url: str, body: io.BytesIO, **_: Any) -> Any:
-        self.stored = body.read()
-        missing = b"<?xml version='1.0'?><Error><Code>NoSuchBucket</Code></Error>"
-        status, data = (200, b"") if self.has_bucket else (404, missing)
-        return type("Answer", (), {"status": status, "data": data, "headers": {"ETag": '"e"'}})
+class Impatient:
+    """A server that closes its first connection when a request has come whole, without an answer."""
+
+    def __init__(self) -> None:
+        self.endpoint = ""
+        self.connections = 0
+        self.stored: list[bytes] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        body = await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+        if self.connections > 1:
+            self.stored.append(body)
+            writer.write(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n')
+            await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def server() -> AsyncIterator[Impatient]:
+    made = Impatient()
+    async with await asyncio.start_server(made.serve, "127.0.0.1") as listening:
+        made.endpoint = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        yield made
 
 
 def refusal(code: str) -> S3Error:

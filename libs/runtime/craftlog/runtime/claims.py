@@ -7,7 +7,8 @@ from pydantic import TypeAdapter
 
 from craftlog.contracts.events import MessageAppended
 from craftlog.contracts.messages import Message, Part
-from craftlog.runtime.objects import ObjectMissingError, Objects
+from craftlog.runtime.errors import ObjectMissingError
+from craftlog.runtime.objects import Objects
 
 PARTS: Final = TypeAdapter(tuple[Part, ...])
 

@@ -24,3 +24,7 @@ class RefusedError(StoreError):
 
 class ConflictError(Exception):
     """Somebody else was faster: what was decided or folded no longer starts from the newest state."""
+
+
+class ObjectMissingError(Exception):
+    """There is no object with this key."""

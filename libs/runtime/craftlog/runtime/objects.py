@@ -1,13 +1,10 @@
-"""The bucket: bytes by key over the S3 API, off the event loop."""
+"""The bucket: bytes by key over the S3 API."""
 
 import asyncio
 import io
-from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from hashlib import md5, sha256
-from http import HTTPStatus
 from typing import Any, BinaryIO, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +16,8 @@ from minio.error import MinioException, S3Error, ServerError
 
 from craftlog.contracts.messages import Asset
 from craftlog.contracts.subjects import Address
-from craftlog.runtime.errors import RefusedError, UnavailableError
+from craftlog.runtime.errors import ObjectMissingError, RefusedError, UnavailableError
+from craftlog.runtime.s3 import S3, Measure, measure
 from craftlog.runtime.settings import Settings
 
 T = TypeVar("T")
@@ -27,14 +25,12 @@ T = TypeVar("T")
 _MADE_MEANWHILE: Final = "BucketAlreadyOwnedByYou"
 _GONE: Final = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchObject"})
 _AT_ONCE: Final = 32
-PIECE: Final = 256 * 1024
-# The more at once the longer each takes, until S3 is too late for all of them; and those who read need threads, too.
-_PUT_AT_ONCE: Final = 8
-_FOR_ONE_PUT: Final = timedelta(minutes=15)
-
-
-class ObjectMissingError(Exception):
-    """There is no object with this key."""
+# Up to here bytes are sooner hashed and sent than handed to a thread.
+SMALL: Final = 128 * 1024
+# The more large ones at once the longer each takes, until S3 is too late for all of them.
+_LARGE_AT_ONCE: Final = 8
+# Whoever has not put it by then never will: what is deleted is swept once more after that.
+LONGEST_PUT: Final = timedelta(minutes=4)
 
 
 def key_of(address: Address, sha256: str) -> str:
@@ -48,18 +44,21 @@ def prefix_of(address: Address) -> str:
 
 
 class Objects:
-    """Put, get, sign and delete objects of one bucket. All methods raise UnavailableError when S3 cannot be reached."""
+    """Put, get, sign and delete objects of one bucket. All methods raise UnavailableError when S3 cannot be reached.
+
+    Bytes come and go on the event loop (``s3.py``); what is rarely asked for goes through `minio` in threads.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Build the clients; nothing is sent yet. ``s3_public_url`` is what signed URLs name, where it is given."""
         self.bucket = settings.s3_bucket
         # The loop's own threads are a handful on a small machine, and others wait for them.
         self._threads = ThreadPoolExecutor(_AT_ONCE, "s3")
-        self._puts = asyncio.Semaphore(_PUT_AT_ONCE)
+        self._s3 = S3(settings, self._threads)
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         # Few and short retries: the callers retry, and a client waits for the answer.
         self._pool = urllib3.PoolManager(
             maxsize=_AT_ONCE,
-            blocksize=PIECE,
             timeout=urllib3.Timeout(connect=2, read=30),
             retries=urllib3.Retry(total=1, backoff_factor=0.1),
         )
@@ -84,18 +83,27 @@ class Objects:
         if not await self._reach(lambda: self._client.bucket_exists(bucket_name=self.bucket)):
             await self._reach(self._make_bucket)
 
+    async def aclose(self) -> None:
+        """Close all connections; nothing is asked for any more."""
+        await self._s3.close()
+        self._pool.clear()
+        self._threads.shutdown(wait=False)
+
     async def keep(self, address: Address, data: bytes | BinaryIO, mime: str) -> Asset:
         """Store bytes among an aggregate's objects and return what they are; doing it again changes nothing.
 
         A file is read from its beginning, twice, and never held in memory.
         """
-        stream = io.BytesIO(data) if isinstance(data, bytes) else data
-        return await self._into_the_bucket(lambda: self._keep(address, stream, mime))
+        body = _body(data)
+        known = await self._measured(body)
+        key = key_of(address, known.sha256)
+        etag = await self._put(key, body, mime, known)
+        return Asset(bucket=self.bucket, s3_key=key, etag=etag, sha256=known.sha256, mime=mime, size_b=known.size)
 
-    async def put(self, key: str, data: bytes | BinaryIO, size: int, mime: str) -> str:
+    async def put(self, key: str, data: bytes | BinaryIO, mime: str) -> str:
         """Store bytes under a key and return their ETag; doing it again changes nothing."""
-        stream = io.BytesIO(data) if isinstance(data, bytes) else data
-        return await self._into_the_bucket(lambda: self._put(key, stream, size, _digests(stream)[1], mime))
+        body = _body(data)
+        return await self._put(key, body, mime, await self._measured(body))
 
     async def copy(self, source: str, key: str) -> str:
         """Copy an object within the bucket and return the copy's ETag; its bytes do not come here.
@@ -111,7 +119,7 @@ class Objects:
         Raises:
             ObjectMissingError: there is none.
         """
-        return await self._reach(lambda: self._read(key))
+        return await self._s3.get(key)
 
     async def pieces(self, key: str) -> AsyncGenerator[bytes, None]:
         """Return an object's bytes in pieces of at most 256 KiB; they come as they are asked for.
@@ -119,8 +127,7 @@ class Objects:
         Raises:
             ObjectMissingError: there is none.
         """
-        response, first = await self._reach(lambda: self._open(key))
-        return self._rest(response, first)
+        return await self._s3.pieces(key)
 
     async def sign(self, key: str, expires: timedelta, headers: dict[str, Any] | None = None) -> str:
         """Return a URL from which anybody can download the object until it expires.
@@ -158,58 +165,33 @@ class Objects:
             if error.code != _MADE_MEANWHILE:
                 raise
 
-    async def _into_the_bucket(self, put: Callable[[], T]) -> T:
-        async with self._puts:
-            try:
-                return await self._reach(put)
-            except ObjectMissingError:
-                # S3 was new, or away when this process started, and nobody has asked how it is since.
-                await self.prepare()
-                return await self._reach(put)
+    async def _measured(self, body: bytes | BinaryIO) -> Measure:
+        if isinstance(body, bytes):
+            return measure(body)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, measure, body)
 
-    def _keep(self, address: Address, stream: BinaryIO, mime: str) -> Asset:
-        hashed, checked, size = _digests(stream)
-        key = key_of(address, hashed)
-        etag = self._put(key, stream, size, checked, mime)
-        return Asset(bucket=self.bucket, s3_key=key, etag=etag, sha256=hashed, mime=mime, size_b=size)
+    async def _put(self, key: str, body: bytes | BinaryIO, mime: str, known: Measure) -> str:
+        try:
+            async with asyncio.timeout(LONGEST_PUT.total_seconds()):
+                if isinstance(body, bytes):
+                    return await self._into_the_bucket(key, body, mime, known)
+                async with self._large:
+                    return await self._into_the_bucket(key, body, mime, known)
+        except TimeoutError as late:
+            raise UnavailableError("S3 takes too long", key) from late
 
-    def _put(self, key: str, stream: BinaryIO, size: int, checked: str, mime: str) -> str:
-        # Not put_object: it holds 5 MiB a part in memory, and the parts of an upload that dies half way stay for ever.
-        url = self._client.presigned_put_object(bucket_name=self.bucket, object_name=key, expires=_FOR_ONE_PUT)
-        headers = {"Content-Type": mime, "Content-Length": str(size), "Content-MD5": checked}
-        stream.seek(0)
-        response = self._pool.urlopen("PUT", url, body=stream, headers=headers)
-        if response.status == HTTPStatus.OK:
-            return str(response.headers["ETag"]).strip('"')
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or not response.data.startswith(b"<?xml"):
-            raise ServerError(f"HTTP status {response.status}", response.status)
-        raise S3Error.fromxml(response)
+    async def _into_the_bucket(self, key: str, body: bytes | BinaryIO, mime: str, known: Measure) -> str:
+        try:
+            return await self._s3.put(key, body, mime, known)
+        except ObjectMissingError:
+            # S3 was new, or away when this process started, and nobody has asked how it is since.
+            await self.prepare()
+            return await self._s3.put(key, body, mime, known)
 
     def _copy(self, source: str, key: str) -> str:
         original = CopySource(bucket_name=self.bucket, object_name=source)
         made = self._client.copy_object(bucket_name=self.bucket, object_name=key, source=original)
         return str(made.etag)
-
-    def _open(self, key: str) -> tuple[Any, bytes]:
-        response = self._client.get_object(bucket_name=self.bucket, object_name=key)
-        return response, response.read(PIECE)
-
-    async def _rest(self, response: Any, piece: bytes) -> AsyncGenerator[bytes, None]:
-        try:
-            while piece:
-                yield piece
-                # Read on wherever something is missing, so that a download that broke off is an error and no end.
-                piece = await self._reach(lambda: response.read(PIECE)) if response.length_remaining else b""
-        finally:
-            response.close()
-
-    def _read(self, key: str) -> bytes:
-        response = self._client.get_object(bucket_name=self.bucket, object_name=key)
-        try:
-            return bytes(response.read())
-        finally:
-            response.close()
-            response.release_conn()
 
     def _delete_prefix(self, prefix: str) -> int:
         found = self._client.list_objects(bucket_name=self.bucket, prefix=prefix, recursive=True)
@@ -235,12 +217,6 @@ class Objects:
             raise UnavailableError("S3 cannot be reached", error) from error
 
 
-def _digests(stream: BinaryIO) -> tuple[str, str, int]:
-    """Return of a whole file its SHA-256 in hex, what S3 checks it by (Content-MD5), and its size in bytes."""
-    hashed, checked, size = sha256(), md5(usedforsecurity=False), 0
-    stream.seek(0)
-    while piece := stream.read(PIECE):
-        hashed.update(piece)
-        checked.update(piece)
-        size += len(piece)
-    return hashed.hexdigest(), b64encode(checked.digest()).decode(), size
+def _body(data: bytes | BinaryIO) -> bytes | BinaryIO:
+    """Return few bytes as they are, and many as a file, to be read in pieces."""
+    return io.BytesIO(data) if isinstance(data, bytes) and len(data) > SMALL else data

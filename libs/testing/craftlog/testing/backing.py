@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,7 +78,8 @@ async def backing(
         log = Log(client)
         await log.prepare()
         database = connect(chosen)
-        yield kind(chosen, log, database, Objects(chosen), folder)
+        async with aclosing(Objects(chosen)) as objects:
+            yield kind(chosen, log, database, objects, folder)
         await client.close()
         await database.client.drop_database(chosen.mongo_database)
         database.client.close()

@@ -149,6 +149,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
         given_up = asyncio.create_task(abandon_the_old(gateway))
         yield
         given_up.cancel()
+        await gateway.objects.aclose()
         await client.close()
         database.client.close()
 

@@ -168,9 +168,7 @@ async def claimed(gateway: Gateway, address: Address, new: Sequence[NewMessage],
             if (size := _size(stored[at])) > MAX_BODY:
                 where = field.format(at)
                 raise TooLargeError(f"{where}: the keys beside content and calls have {size} bytes of {MAX_BODY}")
-    await asyncio.gather(
-        *(gateway.objects.put(key, parts, len(parts), "application/json") for key, parts in data.items())
-    )
+    await asyncio.gather(*(gateway.objects.put(key, parts, "application/json") for key, parts in data.items()))
     return stored
 
 

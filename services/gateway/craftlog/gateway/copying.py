@@ -24,8 +24,8 @@ from craftlog.gateway.decider.session_commands import AbandonCopy, BeginCopy, Co
 from craftlog.gateway.errors import MissingError, TooLargeError
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.reading import read
-from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.objects import ObjectMissingError, key_of, prefix_of
+from craftlog.runtime.errors import ObjectMissingError, UnavailableError
+from craftlog.runtime.objects import key_of, prefix_of
 
 MOST_MESSAGES: Final = 5000
 # When a copy is given up nobody works on it any more.

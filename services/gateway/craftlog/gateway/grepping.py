@@ -10,7 +10,8 @@ import re2
 from craftlog.contracts.readmodels import Document
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.paths import Place
-from craftlog.runtime.objects import ObjectMissingError, Objects
+from craftlog.runtime.errors import ObjectMissingError
+from craftlog.runtime.objects import Objects
 
 MOST_CHARACTERS: Final = 1000
 # RE2 at its slowest does some 150 million steps a second, a step being a byte times an instruction of the expression.

@@ -22,7 +22,8 @@ from craftlog.gateway.errors import InvalidError, MissingError
 from craftlog.gateway.fields import Json
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.limits import MOST_BYTES
-from craftlog.runtime.objects import ObjectMissingError, prefix_of
+from craftlog.runtime.errors import ObjectMissingError
+from craftlog.runtime.objects import prefix_of
 
 T = TypeVar("T")
 

@@ -22,7 +22,8 @@ from craftlog.gateway.handlers import Gateway, Upload, describe_artifact, remove
 from craftlog.gateway.limits import parse
 from craftlog.gateway.parameters import Id, Needed, On, Project, Text, Wired, or_default
 from craftlog.gateway.zipping import Entry, zipped
-from craftlog.runtime.objects import PIECE, ObjectMissingError
+from craftlog.runtime.errors import ObjectMissingError
+from craftlog.runtime.s3 import PIECE
 
 router = APIRouter(prefix="/disk/{disk_id}/artifact", tags=["disk"])
 

@@ -52,6 +52,7 @@ async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
             "erasure": eraser.probe,
         },
     )
+    await objects.aclose()
     database.client.close()
 
 

@@ -11,9 +11,9 @@ import structlog
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.subjects import Address
 from craftlog.ingest.store import Erasures
-from craftlog.runtime.errors import RefusedError, UnavailableError
+from craftlog.runtime.errors import ObjectMissingError, RefusedError, UnavailableError
 from craftlog.runtime.log import Log, patiently
-from craftlog.runtime.objects import ObjectMissingError, Objects, prefix_of
+from craftlog.runtime.objects import Objects, prefix_of
 from craftlog.runtime.projector import Folded
 
 _FIRST_DELAY: Final = 0.2

@@ -68,6 +68,7 @@ async def start(settings: LearnerSettings, log: Log) -> AsyncIterator[Running]:
         answers={"tree": answers.tree, "tools": answers.tools},
         probes={"mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
     )
+    await objects.aclose()
     database.client.close()
 
 

@@ -119,6 +119,7 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
         works=[work],
         probes={"mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
     )
+    await objects.aclose()
     database.client.close()
     if model:
         await model.close()
