@@ -9,7 +9,17 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from tests.benchmarks import appending, artifacts, batching, committing, lagging, paging, projecting, uploading
+from tests.benchmarks import (
+    appending,
+    artifacts,
+    batching,
+    committing,
+    lagging,
+    observing,
+    paging,
+    projecting,
+    uploading,
+)
 
 # What each is given is an empty folder of its own; what it returns are figures by what they say, targets included.
 MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
@@ -19,6 +29,7 @@ MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "paging": paging.measure,
     "projecting": projecting.measure,
     "lagging": lagging.measure,
+    "observing": observing.measure,
     "artifacts": artifacts.measure,
     "uploading": uploading.measure,
 }

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from json import JSONDecodeError
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -114,7 +115,7 @@ class Model:
         if not self._breaker.admits(self._clock(), self._endpoint.timeout):
             raise ModelAwayError(f"{self.name} did not answer; it is left alone for a while")
         try:
-            completion = await self._completion(turns, openai.pydantic_function_tool(wanted, name=_NAME), most_tokens)
+            completion = await self._completion(turns, _tool(wanted), most_tokens)
         except _REFUSED_FOR_GOOD as error:
             self._breaker.succeeded()
             raise QuestionError(_first_line(error)) from error
@@ -150,6 +151,12 @@ class Model:
         how: dict[str, Any] = {"max_tokens": most_tokens, **self._endpoint.arguments, **shape, "messages": messages}
         completion: ChatCompletion = await self._client.chat.completions.create(model=self.name, **how)
         return completion
+
+
+@cache
+def _tool(wanted: type[BaseModel]) -> ChatCompletionFunctionToolParam:
+    """Return a tool that takes this shape; made once, since a schema takes as long as a short question."""
+    return openai.pydantic_function_tool(wanted, name=_NAME)
 
 
 def _schema(tool: ChatCompletionFunctionToolParam) -> Mapping[str, Any]:

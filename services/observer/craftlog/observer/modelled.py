@@ -54,6 +54,8 @@ class ModelAgent:
         self._model = model
         self._budget = budget
         self._prices = prices
+        # The first count makes the vocabulary, most of a second in which nothing else runs: not in the first answer's.
+        count("")
 
     async def observe(self, board: State, session: Address, messages: Sequence[Message]) -> list[Command]:
         """Return what to do to the board, ending with ``FinishObserving`` through the last message that was shown.
