@@ -52,9 +52,11 @@ class TestRegistry:
     def test_a_wire_name_is_the_class_and_its_version(self):
         assert wire_name(events.MessageAppended) == "MessageAppended.v1"
 
-    def test_a_tombstone_says_nothing_but_that_it_is_one(self):
-        # What it says would be the only thing left of the aggregate, for ever.
-        assert {name for name, kind in REGISTRY.items() if name in TOMBSTONE_TYPES and kind.model_fields} == set()
+    def test_a_tombstone_says_nothing_but_that_it_is_one_and_what_was_used(self):
+        # What it says is the only thing left of the aggregate, for ever.
+        said = {(name, field) for name, kind in REGISTRY.items() for field in kind.model_fields}
+        assert {(name, field) for name, field in said if name in TOMBSTONE_TYPES} == {("BoardDeleted.v1", "usage")}
+        assert {field.annotation for field in events.Used.model_fields.values()} == {int, float}
         assert set(REGISTRY) > TOMBSTONE_TYPES
 
 

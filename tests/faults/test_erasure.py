@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.conversations import PHONE_TO_THE_END, agent, call, result, user
 from tests.faults.world import Document, World, behind, nothing_of
 
-from craftlog.contracts.events import BoardDeleted, SessionDeleted, SessionForgotten, SessionObserved, wire_name
+from craftlog.contracts.events import BoardDeleted, SessionDeleted, SessionForgotten, SessionObserved, Used, wire_name
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.auth import DEFAULT_PROJECT
 from craftlog.testing.stack import Stack
@@ -142,7 +142,9 @@ async def events_left(world: World, session_id: str) -> list[str]:
 
 
 def is_mark(document: Document, session_id: str) -> bool:
-    """Tell whether a document only says that this session was deleted, or is to be forgotten, or swept once more."""
+    """Tell whether a document only says that this session was deleted, forgotten, swept, or what it cost on a day."""
+    if document["_id"] == f"{session_id}/{document.get('day')}":
+        return document.keys() == {"_id", "project", "session_id", "day", *Used.model_fields}
     if document["_id"] == f"session/{session_id}":
         return document.keys() == {"_id", "project", "erased_at"}
     if document["_id"] == session_id:

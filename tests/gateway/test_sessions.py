@@ -91,6 +91,17 @@ class TestCreate:
         assert refused.json()["msg"].startswith(f"{wanted}: ")
         assert api.post("/session", json={wanted: None}, expect=201)
 
+    @pytest.mark.parametrize("kind", ["session", "disk", "space"])
+    def test_and_lists_of_one_user_are_not_offered(self, api: Api, kind: str) -> None:
+        for refused in (
+            api.http.post(f"/api/v1/{kind}", json={"user": "ada"}),
+            api.http.get(f"/api/v1/{kind}", params={"user": "ada"}),
+        ):
+            assert refused.status_code == 501
+            assert refused.json()["msg"].startswith("user: ")
+        assert api.post(f"/{kind}", json={"user": None}, expect=201)
+        assert api.get(f"/{kind}", user="")["items"]
+
 
 class TestList:
     @pytest.mark.parametrize("order", ["oldest first", "newest first"])

@@ -57,6 +57,7 @@ class TestProject:
         head = project(None, history(BOARD, *EVENTS)).head
         assert head == {
             "through_position": 4,
+            "usage": {},
             "memory": {"current": "t2"},
             "deleted": False,
             "preferences": ["In French."],

@@ -21,6 +21,7 @@ ARTIFACTS: Final = "artifacts"
 DIRECTORIES: Final = "directories"
 SPACES: Final = "spaces"
 BOARDS: Final = "boards"
+USAGE: Final = "usage"
 TREES: Final = "trees"
 BLOCKS: Final = "blocks"
 LESSONS: Final = "lessons"
@@ -44,7 +45,10 @@ FORGOTTEN: Final = "forgotten"
 # spaces     {configs, request, created_at, updated_at, deleted}
 # boards     {through_position, memory, deleted, preferences, planning: [position], skipped: [{position, reason}],
 #             tasks: [{id, order, rank, status, description, progresses, preferences, positions, reason, engine,
-#             created_at, updated_at}]}                  one document: a reader sees one decision or none; tasks by rank
+#             created_at, updated_at}], usage: {day: events.Used}}
+#                                                        one document: a reader sees one decision or none; tasks by rank
+# usage      _id "<session>/<day>" {project, session_id, day, observations, messages, calls, prompt_tokens,
+#             cached_tokens, completion_tokens, cost}     what observing took; it outlives its session
 # trees      {created_at, updated_at}
 # blocks     _id block id {project, space_id, parent_id, type, title, props, sort, provenance, by_person, request,
 #             created_at, updated_at}                    of a sop ``props`` have tool_sops: [{tool_name, action}]

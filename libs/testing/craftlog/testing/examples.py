@@ -99,9 +99,10 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
             cached_tokens=512,
             completion_tokens=80,
             cost=0.002,
+            day="2026-01-01",
         ),
     ),
-    e.BoardDeleted(),
+    e.BoardDeleted(usage={"2026-01-01": e.Used(observations=1, messages=2, calls=1, prompt_tokens=900, cost=0.002)}),
     e.PageAdded(block_id=PAGE_ID, title="Research", sort=0),
     e.SopFiled(
         block_id=SOP_ID,

@@ -34,6 +34,7 @@ from craftlog.gateway import (
     routes_space,
     routes_task,
     routes_tool,
+    routes_usage,
     snapshots,
 )
 from craftlog.gateway.auth import DEFAULT_PROJECT, DEFAULT_TOKEN, Keys
@@ -168,7 +169,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
 
 def _route(app: FastAPI) -> None:
     sessions = (routes_session, routes_task, routes_message)
-    spaces = (routes_space, routes_block, routes_experience, routes_tool)
+    spaces = (routes_space, routes_block, routes_experience, routes_tool, routes_usage)
     disks = (routes_artifact, routes_disk, routes_search)
     # In the order of how often they are asked for: each request tries them in turn.
     for routes in (*sessions, *disks, *spaces):

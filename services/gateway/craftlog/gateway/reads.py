@@ -15,6 +15,7 @@ from craftlog.contracts.readmodels import (
     PROJECTS,
     PROPOSALS,
     SPACES,
+    USAGE,
     Document,
 )
 from craftlog.gateway.cursors import Page, after_time
@@ -23,6 +24,15 @@ from craftlog.runtime.mongo import Database, reach
 from craftlog.runtime.objects import Objects
 
 _FETCHED_AT_ONCE: Final = 8
+_COUNTED: Final = (
+    "observations",
+    "messages",
+    "calls",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "cost",
+)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -120,6 +130,16 @@ class Reads:
         found = self._database[BLOCKS].find(wanted, ["props.tool_sops.tool_name"])
         blocks = await reach(lambda: found.to_list(None))
         return Counter(step["tool_name"] for block in blocks for step in block["props"].get("tool_sops", ()))
+
+    async def usage(self, project: str, first: str, last: str) -> list[Document]:
+        """Return what observing took of the days first to last on which there was any, summed over the sessions."""
+        stages: list[Document] = [
+            {"$match": {"project": project, "day": {"$gte": first, "$lte": last}}},
+            {"$group": {"_id": "$day", **{name: {"$sum": f"${name}"} for name in _COUNTED}}},
+            {"$sort": {"_id": 1}},
+        ]
+        days = await reach(lambda: self._database[USAGE].aggregate(stages).to_list(None))
+        return [{"day": day["_id"], **{name: day[name] for name in _COUNTED}} for day in days]
 
     async def _find(
         self, collection: str, query: Document, order: Sequence[tuple[str, int]] = (), limit: int = 0

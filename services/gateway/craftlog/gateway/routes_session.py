@@ -1,14 +1,12 @@
 """Sessions: begun, listed, configured, connected, flushed, ended."""
 
-from typing import Final
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from craftlog.contracts.configs import SessionConfigs
 from craftlog.contracts.readmodels import SESSIONS, Document
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway import wire
+from craftlog.gateway import unoffered, wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.belonging import connected, with_space, without_space
 from craftlog.gateway.bodies import idempotency_key, small_object
@@ -17,29 +15,21 @@ from craftlog.gateway.containment import sessions_with
 from craftlog.gateway.copying import copy_session
 from craftlog.gateway.cursors import listed
 from craftlog.gateway.decider.session_commands import ConfigureSession, CreateSession, MergeConfigs
-from craftlog.gateway.errors import NotOfferedError
 from craftlog.gateway.fields import Json, a_flag, an_id, an_object, an_object_or_none
 from craftlog.gateway.flushing import flush
 from craftlog.gateway.handlers import configure_session, connect_space, create_session, delete_session
 from craftlog.gateway.limits import parse
 from craftlog.gateway.parameters import Id, Off, OtherId, Project, Text, Wanted, Wired
+from craftlog.gateway.unoffered import OfEverybody
 
 router = APIRouter(prefix="/session", tags=["session"])
-
-# What later SDKs send and nobody must think was kept.
-_INSTEAD: Final = {
-    "use_uuid": "ids are made here, and an Idempotency-Key makes one session of several requests",
-    "user": "give each tenant a project of its own, or name the user in configs",
-}
 
 
 @router.post("", status_code=201)
 async def create(request: Request, gateway: Wired, project: Project) -> Response:
     """Begin a session: ``{configs?, disable_task_tracking?, space_id?}``."""
     body = await small_object(request)
-    for name, instead in _INSTEAD.items():
-        if body.get(name) is not None:
-            raise NotOfferedError(f"{name}: is not offered; {instead}")
+    unoffered.refuse(body, unoffered.USE_UUID, unoffered.USER)
     wanted = CreateSession(
         configs=_configs(body),
         disable_task_tracking=a_flag(body.get("disable_task_tracking"), "disable_task_tracking"),
@@ -64,6 +54,7 @@ async def list_(
     gateway: Wired,
     project: Project,
     page: Wanted,
+    _user: OfEverybody,
     space_id: OtherId = None,
     not_connected: Off = False,
     filter_by_configs: Text = None,

@@ -5,13 +5,14 @@ from starlette.responses import Response
 
 from craftlog.contracts.readmodels import SPACES
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway import wire
+from craftlog.gateway import unoffered, wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.bodies import idempotency_key, small_object
 from craftlog.gateway.cursors import listed
 from craftlog.gateway.fields import an_object, an_object_or_none
 from craftlog.gateway.parameters import Id, Project, Wanted, Wired
 from craftlog.gateway.spaces import checked, configure_space, create_space, delete_space
+from craftlog.gateway.unoffered import OfEverybody
 
 router = APIRouter(prefix="/space", tags=["space"])
 
@@ -19,14 +20,16 @@ router = APIRouter(prefix="/space", tags=["space"])
 @router.post("", status_code=201)
 async def create(request: Request, gateway: Wired, project: Project) -> Response:
     """Begin a space: ``{configs?}``."""
-    configs = checked(an_object_or_none((await small_object(request)).get("configs"), "configs"))
+    body = await small_object(request)
+    unoffered.refuse(body, unoffered.USER)
+    configs = checked(an_object_or_none(body.get("configs"), "configs"))
     space_id, began = await create_space(gateway, project, configs, idempotency_key(request))
     times = {"created_at": wire.at(began), "updated_at": wire.at(began)}
     return answer({"id": space_id, "project_id": project, "configs": configs, **times}, status=201)
 
 
 @router.get("")
-async def list_(gateway: Wired, project: Project, page: Wanted) -> Response:
+async def list_(gateway: Wired, project: Project, page: Wanted, _user: OfEverybody) -> Response:
     """List spaces."""
     found = await gateway.reads.heads(SPACES, project, page)
     heads, more = listed(found, page.limit, wire.place)

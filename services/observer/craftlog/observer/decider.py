@@ -11,6 +11,7 @@ from craftlog.contracts.events import (
     MessagesLinked,
     PlanningLinked,
     SessionObserved,
+    Used,
     UserPreferenceNoted,
 )
 from craftlog.observer import tasks
@@ -24,6 +25,7 @@ from craftlog.observer.commands import (
     SkipMessage,
 )
 from craftlog.observer.tasks import Rejected, Task, Tasks
+from craftlog.observer.usage import counted, read_between
 
 
 class OutrunError(Rejected):
@@ -39,7 +41,7 @@ class State:
     """A board: its tasks by id in their order, how far it has read, and what its engine wants to know again.
 
     ``preferences`` are the user's for the whole session. ``planning`` are the positions of talk about what to do,
-    ``skipped`` those of messages that cannot be read.
+    ``skipped`` those of messages that cannot be read. ``usage`` is what observing took, by day.
     """
 
     tasks: Tasks = field(default_factory=dict)
@@ -48,6 +50,7 @@ class State:
     skipped: frozenset[int] = frozenset()
     through_position: int = 0
     memory: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Used] = field(default_factory=dict)
     deleted: bool = False
 
 
@@ -63,7 +66,7 @@ def decide(state: State, command: Command) -> list[Event]:
         OutrunError: an observation starts from where the board no longer is.
     """
     if isinstance(command, DeleteBoard):
-        return [] if state.deleted else [BoardDeleted()]
+        return [] if state.deleted else [BoardDeleted(usage=dict(state.usage))]
     if state.deleted:
         raise GoneError("The board was deleted with its session. Nothing can be added.")
     match command:
@@ -80,8 +83,9 @@ def evolve(state: State, event: Event) -> State:
     match event:
         case BoardDeleted():
             state = State(deleted=True)
-        case SessionObserved(through_position=through, memory=memory):
-            state = replace(state, through_position=through, memory=memory)
+        case SessionObserved(through_position=through, memory=memory, spent=spent):
+            usage = counted(state.usage, spent, read_between(state.through_position, through, state.skipped))
+            state = replace(state, through_position=through, memory=memory, usage=usage)
         case UserPreferenceNoted(preference=preference):
             state = replace(state, preferences=(*state.preferences, preference))
         case PlanningLinked(positions=positions):

@@ -1,7 +1,7 @@
 """The due work of a session: what its board has not read yet is read, shown to an agent, and decided on."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -14,6 +14,7 @@ from craftlog.llm.models import AnswerError, ModelAwayError, QuestionError
 from craftlog.observer.agent import Agent
 from craftlog.observer.commands import Command, DeleteBoard, FinishObserving
 from craftlog.observer.decider import GoneError, OutrunError, State
+from craftlog.observer.usage import dated
 from craftlog.runtime.claims import message_of
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.errors import UnavailableError
@@ -30,11 +31,19 @@ logger = structlog.get_logger()
 class Observer:
     """Does the due work of one session."""
 
-    def __init__(self, log: Log, desk: Desk[State, Command], objects: Objects, agent: Agent) -> None:
+    def __init__(
+        self,
+        log: Log,
+        desk: Desk[State, Command],
+        objects: Objects,
+        agent: Agent,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._log = log
         self._desk = desk
         self._objects = objects
         self._agent = agent
+        self._clock = clock
         self._in_hand: set[str] = set()
 
     def in_hand(self, session_id: str) -> bool:
@@ -98,7 +107,9 @@ class Observer:
         state = await self._state(session)
         messages = [await message_of(one, self._objects) for one in unread if one.position > state.through_position]
         while messages and not state.deleted:
-            commands, through = await self._propose(session, state, messages)
+            proposed, through = await self._propose(session, state, messages)
+            today = self._clock().date().isoformat()
+            commands = [dated(command, today) for command in proposed]
             try:
                 await self._desk.transact(_board(session), commands, cause=f"observe:{session.id}:{through}")
             except (OutrunError, GoneError) as refusal:

@@ -17,11 +17,13 @@ from craftlog.contracts.events import (
     TaskProgressed,
     TaskStarted,
     TaskSucceeded,
+    Used,
     UserPreferenceNoted,
 )
-from craftlog.contracts.readmodels import Changes, Document
+from craftlog.contracts.readmodels import USAGE, Changes, Document
 from craftlog.observer.decider import State, Task
 from craftlog.observer.ranks import rank_of
+from craftlog.observer.usage import Usage, counted, read_between
 
 _EMPTY: Final[Mapping[str, Any]] = {
     "through_position": 0,
@@ -31,11 +33,12 @@ _EMPTY: Final[Mapping[str, Any]] = {
     "planning": [],
     "skipped": [],
     "tasks": [],
+    "usage": {},
 }
 
 
 def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Changes:
-    """Return the board's document after these events. It has no children.
+    """Return the board's document after these events, and as its children what observing took on a day.
 
     Raises:
         ValueError: an event is about a task that was never opened.
@@ -43,11 +46,14 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
     # Only what changes is copied: the head stays as the caller has it.
     board: Document = {**_EMPTY, **_copied(dict(head or {}))}
     tasks: dict[str, Document] = {task["id"]: _copied(task) for task in board["tasks"]}
+    usage = before = _usage(board)
     for recorded in events:
         match recorded.event:
-            case BoardDeleted():
-                return Changes(head={"deleted": True})
-            case SessionObserved(through_position=through, memory=memory):
+            case BoardDeleted(usage=used):
+                return _with_usage({"deleted": True}, events, used)
+            case SessionObserved(through_position=through, memory=memory, spent=spent):
+                skipped = [one["position"] for one in board["skipped"]]
+                usage = counted(usage, spent, read_between(board["through_position"], through, skipped))
                 board |= {"through_position": through, "memory": memory}
             case TaskOpened() as opened:
                 tasks[opened.task_id] = _opened(opened, recorded)
@@ -74,7 +80,8 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
                 tasks[task_id]["updated_at"] = recorded.time
             case _:
                 pass  # a type that this reader does not know changes nothing
-    return Changes(head={**board, "tasks": sorted(tasks.values(), key=_rank)})
+    head = {**board, "tasks": sorted(tasks.values(), key=_rank), "usage": _stored(usage)}
+    return _with_usage(head, events, {day: used for day, used in usage.items() if used != before.get(day)})
 
 
 def snapshot(document: Mapping[str, Any]) -> State:
@@ -88,7 +95,25 @@ def snapshot(document: Mapping[str, Any]) -> State:
         skipped=frozenset(one["position"] for one in document.get("skipped", ())),
         through_position=document["through_position"],
         memory=document["memory"],
+        usage=_usage(document),
     )
+
+
+def _usage(document: Mapping[str, Any]) -> Usage:
+    return {day: Used.model_validate(used) for day, used in document.get("usage", {}).items()}
+
+
+def _stored(usage: Usage) -> Document:
+    return {day: used.model_dump() for day, used in usage.items()}
+
+
+def _with_usage(head: Document, events: Sequence[Recorded], usage: Usage) -> Changes:
+    changes = Changes(head=head)
+    for day, used in _stored(usage).items():
+        board = events[-1].address
+        where = {"project": board.project, "session_id": board.id, "day": day}
+        changes.put(USAGE, f"{board.id}/{day}", {**where, **used})
+    return changes
 
 
 def _remembered(task: Mapping[str, Any]) -> Task:

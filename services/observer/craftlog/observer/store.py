@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from craftlog.contracts.readmodels import BOARDS
+from craftlog.contracts.readmodels import BOARDS, USAGE
 from craftlog.contracts.subjects import Address
 from craftlog.observer.decider import State
 from craftlog.observer.projection import snapshot
@@ -12,7 +12,11 @@ from craftlog.runtime.mongo import Database, Index, reach
 
 DUE: Final = "observer_due"
 
-COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {BOARDS: [], DUE: []}
+COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
+    BOARDS: [],
+    USAGE: [[("project", 1), ("day", 1)]],
+    DUE: [],
+}
 
 
 class Boards:

@@ -17,6 +17,7 @@ from craftlog.contracts.events.board import (
     TaskStarted,
     TaskStatus,
     TaskSucceeded,
+    Used,
     UserPreferenceNoted,
 )
 from craftlog.contracts.events.disk import (
@@ -172,6 +173,7 @@ __all__ = [
     "ToolRenamed",
     "ToolStep",
     "TreeDeleted",
+    "Used",
     "UserPreferenceNoted",
     "wire_name",
 ]

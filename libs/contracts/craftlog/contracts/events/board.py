@@ -109,6 +109,7 @@ class Spent(Shape):
     """What an observation or a lesson took of a model: tokens (``cached_tokens`` of the prompt's cost less) and money.
 
     ``prompt`` is the hash of the prompt's fixed part, ``cost`` in the currency of the configured prices, 0 without.
+    ``day`` is the one in UTC to which it counts, YYYY-MM-DD. Where no model was asked there are no ``calls``.
     """
 
     model: str
@@ -118,13 +119,26 @@ class Spent(Shape):
     cached_tokens: int
     completion_tokens: int
     cost: float = 0.0
+    day: str | None = None
+
+
+class Used(Shape):
+    """What observing a session took on one day: observations, the messages they read, and of a model as ``Spent``."""
+
+    observations: int = 0
+    messages: int = 0
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
 
 
 class SessionObserved(Event):
     """The board has read every message up to and including this position.
 
     ``memory`` is what the engine wants to know again at the next observation (its own shape; empty for most);
-    ``spent`` is what a model took for it, if one was asked.
+    ``spent`` is what a model took for it, if one was asked, and to which day it counts.
     """
 
     KIND = Kind.BOARD
@@ -135,6 +149,10 @@ class SessionObserved(Event):
 
 
 class BoardDeleted(Event):
-    """The tombstone: the session was deleted. It is written even where no board existed."""
+    """The tombstone: the session was deleted. It is written even where no board existed.
+
+    ``usage`` is what observing it took, by day: what is told elsewhere of that goes with the erased events.
+    """
 
     KIND = Kind.BOARD
+    usage: dict[str, Used] = Field(default_factory=dict)

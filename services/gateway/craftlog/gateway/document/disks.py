@@ -54,6 +54,10 @@ class Directory(Shape):
     directories: list[str]
 
 
+class NewDisk(Sent):
+    """Nothing is to be said of a disk."""
+
+
 class NewArtifact(Sent):
     """A file: only the directory of ``file_path`` counts, ``meta`` is a JSON object as text."""
 
@@ -72,8 +76,8 @@ class ArtifactMeta(Sent):
 
 
 ROUTES: Final[dict[str, Said]] = {
-    "GET /disk": Said(Page[Disk]),
-    "POST /disk": Said(Disk),
+    "GET /disk": Said(Page[Disk], refusals=(501,)),
+    "POST /disk": Said(Disk, NewDisk, needed=False, refusals=(501,)),
     "DELETE /disk/{disk_id}": Said(),
     "POST /disk/{disk_id}/artifact": Said(Artifact, form=NewArtifact),
     "GET /disk/{disk_id}/artifact": Said(StoredArtifact),

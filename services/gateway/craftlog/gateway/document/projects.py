@@ -1,6 +1,8 @@
 """Projects, their configs and keys, and the health of all, as the document describes them."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import Field
 
 from craftlog.contracts.configs import ProjectConfigs
 from craftlog.gateway.document.said import Id, Items, Page, Said, Sent, Shape, Time
@@ -40,6 +42,19 @@ class Health(Shape):
     services: dict[str, Any]
 
 
+class Day(Shape):
+    """What observing took on a day in UTC; a message that could not be read is not among ``messages``."""
+
+    day: Annotated[str, Field(json_schema_extra={"format": "date"})]
+    observations: int
+    messages: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: float
+
+
 class NewProject(Sent):
     """A tenant to create."""
 
@@ -61,6 +76,7 @@ ROUTES: Final[dict[str, Said]] = {
     "GET /ping": Said(),
     "GET /project/configs": Said(ProjectConfigs),
     "PATCH /project/configs": Said(ProjectConfigs, ProjectConfigs),
+    "GET /usage": Said(Items[Day]),
     "GET /admin/v1/project": Said(Page[Project]),
     "POST /admin/v1/project": Said(Project, NewProject),
     "GET /admin/v1/project/{project_id}": Said(Project),

@@ -108,7 +108,7 @@ class Connection(Sent):
 
 
 ROUTES: Final[dict[str, Said]] = {
-    "GET /session": Said(Page[Session]),
+    "GET /session": Said(Page[Session], refusals=(501,)),
     "POST /session": Said(Session, NewSession, needed=False, keyed=True, refusals=(404, 501)),
     "GET /session/{session_id}/configs": Said(Session),
     "PUT /session/{session_id}/configs": Said(body=NewConfigs, needed=False),

@@ -148,7 +148,7 @@ class ToolNames(Sent):
 
 _CONFIRMATION: Final = Said(Experience | None, Confirmation)
 ROUTES: Final[dict[str, Said]] = {
-    "GET /space": Said(Page[Space]),
+    "GET /space": Said(Page[Space], refusals=(501,)),
     "POST /space": Said(Space, NewSpace, needed=False, keyed=True, refusals=(404, 501)),
     "GET /space/status": Said(),
     "GET /space/{space_id}/configs": Said(Space),
