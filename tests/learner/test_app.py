@@ -41,7 +41,7 @@ from craftlog.learner.agent import TaskToLearn
 from craftlog.learner.rules import RulesEngine
 from craftlog.learner.sessions import Sessions
 from craftlog.learner.store import Pupils
-from craftlog.runtime import work
+from craftlog.runtime import due
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.log import Log
 from craftlog.runtime.objects import key_of
@@ -358,7 +358,7 @@ class TestADeletedSpace:
     async def test_whoever_is_killed_over_it_somebody_finishes(self, world, learner, monkeypatch, step):
         await taught(world, learner)
         await world.append(space_of(world), SpaceCreated(), SpaceDeleted())
-        monkeypatch.setattr(work, "_LEASE", timedelta(seconds=1))
+        monkeypatch.setattr(due, "_LEASE", timedelta(seconds=1))
         await kill(learner, monkeypatch, step, (Log, "append"), (world.log.jetstream, "delete_msg"))
         async with learner():
             await until(partial(ended, world))
@@ -399,7 +399,7 @@ class TestForgetting:
         async def fails(*_):
             raise ValueError("it cannot be read")
 
-        monkeypatch.setattr(work, "_DELAYS", (0.01,))
+        monkeypatch.setattr(due, "_DELAYS", (0.01,))
         monkeypatch.setattr(RulesEngine, "distil", fails)
         board = Address(Kind.BOARD, PROJECT, session.id)
         async with learner() as parts:
@@ -416,7 +416,7 @@ class TestForgetting:
     async def test_whoever_is_killed_on_the_way_somebody_finishes(self, world, learner, monkeypatch, step):
         session, _ = await taught(world, learner)
         await world.append(session, SessionDeleted())
-        monkeypatch.setattr(work, "_LEASE", timedelta(seconds=1))
+        monkeypatch.setattr(due, "_LEASE", timedelta(seconds=1))
         broken = (Log, "append"), (world.log.jetstream, "delete_msg"), (Pupils, "forget")
         await kill(learner, monkeypatch, step, *broken)
         async with learner():
@@ -504,5 +504,5 @@ async def _drained(parts) -> bool:
     lanes = [*parts.lanes, *(projector.lane for projector in parts.projectors)]
     consumed = [(await lane.health()).lag == 0 for lane in lanes]
     [work] = parts.works
-    waits = all(item.due_at > work._clock() for item in work._items.values())
+    waits = all(item.due_at > work._clock() for item in work._turns.items.values())
     return all(consumed) and not work._running and waits

@@ -12,8 +12,8 @@ from craftlog.contracts.subjects import Kind
 from craftlog.llm.models import ModelAwayError
 from craftlog.observer.app import ObserverSettings, model_of
 from craftlog.observer.modelled import PROMPT
+from craftlog.runtime.due import Item
 from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.work import Item
 from craftlog.testing.examples import START, fresh
 from craftlog.testing.scripted_model import Reply, scripted_model
 from craftlog.testing.waiting import until

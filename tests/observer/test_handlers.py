@@ -23,9 +23,9 @@ from craftlog.observer.decider import INITIAL, decide, evolve
 from craftlog.observer.handlers import Listener, Patience
 from craftlog.observer.projection import project, snapshot
 from craftlog.observer.rules import RulesAgent, read
+from craftlog.runtime.due import Item
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.objects import key_of
-from craftlog.runtime.work import Item
 from craftlog.testing.examples import SESSION, START, fresh, recorded
 from craftlog.testing.waiting import until
 
@@ -461,4 +461,4 @@ class TestService:
 
 
 async def _errors(work):
-    return [item for item in work._items.values() if item.error]
+    return [item for item in work._turns.items.values() if item.error]

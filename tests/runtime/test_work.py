@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from craftlog.runtime.due import Item
 from craftlog.runtime.errors import UnavailableError
-from craftlog.runtime.work import Item, Work
+from craftlog.runtime.work import Work
 from craftlog.testing.examples import PROJECT
 
 PATIENCE = 20
@@ -34,7 +35,7 @@ class Doing:
         self.most_at_once = 0
         self._at_once = 0
 
-    async def perform(self, one: Item) -> datetime | None:
+    async def perform(self, one: Item) -> Item | None:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -141,9 +142,9 @@ async def test_a_mark_while_the_end_is_being_stored_means_doing_it_again(databas
                 marking.append(asyncio.create_task(work.mark([item("a")])))
                 await asyncio.wait(marking, timeout=0.2)
 
-    async def perform(one: Item) -> datetime | None:
+    async def perform(one: Item) -> Item | None:
         await doing.perform(one)
-        return now() + again_in if again_in and len(doing.done) == 1 else None
+        return replace(one, due_at=now() + again_in) if again_in and len(doing.done) == 1 else None
 
     work = Work({"due": Slow()}, "due", perform, kind="session")
     running = asyncio.create_task(work.run())
@@ -169,25 +170,139 @@ async def test_a_dependency_that_is_away_delays_and_is_shown(database):
     assert not work.stalled
 
 
-async def test_the_same_error_again_and_again_parks_the_item_alone(database, monkeypatch):
-    monkeypatch.setattr("craftlog.runtime.work._DELAYS", (0.01,))
+def poison(monkeypatch):
+    """Return what fails as often as it takes, without long delays."""
+    monkeypatch.setattr("craftlog.runtime.due._DELAYS", (0.01,))
     doing = Doing()
     doing.failures = [ValueError("poison") for _ in range(5)]
+    return doing
+
+
+async def parked(work, key="a"):
+    async with asyncio.timeout(PATIENCE):
+        while key not in work.stalled:
+            await asyncio.sleep(0.01)
+    return work.stalled[key]
+
+
+async def test_the_same_error_again_and_again_parks_the_item_alone(database, monkeypatch):
+    doing = poison(monkeypatch)
     async with working(database, doing) as work:
         await work.mark([item("a")])
-        async with asyncio.timeout(PATIENCE):
-            while not work.stalled:
-                await asyncio.sleep(0.01)
-        assert "poison" in work.stalled["a"].reason
+        assert "poison" in (await parked(work)).reason
         await work.mark([item("b")])
         await doing.have_done(1)
         assert doing.done == ["b"]
-    async with working(database, doing):
-        await doing.have_done(2)
+
+
+async def test_what_waits_is_stored_with_its_reason_and_its_next_attempt(database):
+    doing = Doing()
+    doing.failures = [UnavailableError("the model does not answer", "key sk-1234 is wrong")]
+    async with working(database, doing) as work:
+        await work.mark([replace(item("a"), since=now() - FAR)])
+        async with asyncio.timeout(PATIENCE):
+            while not (stored := await database["due"].find_one({"_id": "a", "tries": 1})):
+                await asyncio.sleep(0.01)
+        assert (stored["error"], stored["parked"]) == ("the model does not answer", False)
+        assert stored["since"] < stored["due_at"]
+        await doing.have_done(1)
+        await nothing_is_left(database)
+
+
+async def test_a_restart_forgets_neither_how_often_it_failed_nor_of_what(database, monkeypatch):
+    monkeypatch.setattr("craftlog.runtime.due._DELAYS", (0.01, 0.01, FAR.total_seconds()))
+    doing = Doing()
+    doing.failures = [ValueError("poison") for _ in range(3)]
+    async with working(database, doing) as work:
+        await work.mark([item("a")])
+        async with asyncio.timeout(PATIENCE):
+            while not await database["due"].find_one({"_id": "a", "tries": 3}):
+                await asyncio.sleep(0.01)
+    async with working(database, Doing()) as work:
+        known = work.get("a")
+    assert (known.tries, known.alike, known.error) == (3, 3, "ValueError('poison')")
+    assert known.due_at > now()
+
+
+async def test_a_parked_item_stays_parked_over_a_restart_and_is_not_marked_again(database, monkeypatch):
+    async with working(database, poison(monkeypatch)) as work:
+        await work.mark([item("a")])
+        await parked(work)
+    successor = Doing()
+    async with working(database, successor) as work:
+        assert "poison" in work.stalled["a"].reason
+        assert work.get("a").parked_at < now()
+        assert work.health().lag == 0
+        await work.mark([item("a"), item("b")])
+        await successor.have_done(1)
+        assert successor.done == ["b"]
+        assert (await database["due"].find_one({"_id": "a"}))["parked"]
+
+
+async def test_a_parked_item_is_retried_when_somebody_asks(database, monkeypatch):
+    doing = poison(monkeypatch)
+    async with working(database, doing) as work:
+        await work.mark([item("a")])
+        await parked(work)
+        assert not await work.retry("a", str(uuid4()))
+        assert not await work.retry("b", PROJECT)
+        assert await work.retry("a", PROJECT)
+        await doing.have_done(1)
+        await nothing_is_left(database)
+        assert not work.stalled
+        assert not await work.retry("a", PROJECT)
+
+
+async def test_a_parked_item_that_fails_again_is_parked_again(database, monkeypatch):
+    doing = poison(monkeypatch)
+    async with working(database, doing) as work:
+        await work.mark([item("a")])
+        await parked(work)
+        doing.failures = [ValueError("other") for _ in range(5)]
+        assert await work.retry("a", PROJECT)
+        assert not work.stalled
+        assert "other" in (await parked(work)).reason
+
+
+async def test_a_parked_item_is_dropped_when_somebody_asks(database, monkeypatch):
+    doing = poison(monkeypatch)
+    async with working(database, doing) as work:
+        await work.mark([item("a")])
+        await parked(work)
+        assert not await work.drop("a", str(uuid4()))
+        assert await work.drop("a", PROJECT)
+        assert not work.stalled
+        assert not await work.drop("a", PROJECT)
+        await nothing_is_left(database)
+        assert doing.done == []
+        await work.mark([item("a")])
+        await doing.have_done(1)
+
+
+async def test_an_item_that_is_only_due_is_neither_retried_nor_dropped(database):
+    async with working(database, Doing()) as work:
+        await work.mark([item("a", due_in=FAR)])
+        assert not await work.retry("a", PROJECT)
+        assert not await work.drop("a", PROJECT)
+        assert work.get("a").due_at > now()
+
+
+async def test_what_another_process_parked_is_left_alone_and_what_it_had_retried_is_marked_again(database, monkeypatch):
+    one, other = poison(monkeypatch), Doing()
+    async with working(database, one) as work, working(database, other) as beside:
+        await work.mark([item("a")])
+        await parked(work)
+        await beside.mark([item("a")])
+        await parked(beside)
+        assert await work.retry("a", PROJECT)
+        await one.have_done(1)
+        await nothing_is_left(database)
+        await beside.mark([item("a")])
+        await other.have_done(1)
 
 
 async def test_outages_do_not_count_towards_poison(database, monkeypatch):
-    monkeypatch.setattr("craftlog.runtime.work._DELAYS", (0.01,))
+    monkeypatch.setattr("craftlog.runtime.due._DELAYS", (0.01,))
     doing = Doing()
     doing.failures = [*(UnavailableError("away") for _ in range(4)), ValueError("once"), ValueError("once")]
     async with working(database, doing) as work:
@@ -280,7 +395,7 @@ async def test_what_is_marked_during_an_attempt_that_fails_is_what_is_tried_next
     doing.gate = asyncio.Event()
     doing.failures = [UnavailableError("not now")]
 
-    async def perform(one: Item) -> datetime | None:
+    async def perform(one: Item) -> Item | None:
         seen.append(one.data)
         return await doing.perform(one)
 

@@ -27,6 +27,7 @@ BLOCKS: Final = "blocks"
 LESSONS: Final = "lessons"
 PROPOSALS: Final = "proposals"
 FORGOTTEN: Final = "forgotten"
+OBSERVER_DUE: Final = "observer_due"
 
 # NOTE: these are the stored shapes; the gateway reads what its neighbours write. Times are datetimes in UTC.
 #
@@ -57,6 +58,9 @@ FORGOTTEN: Final = "forgotten"
 # proposals  _id proposal id {project, space_id, session_id, task_id, state: open|saved|declined, proposed, created_at,
 #             updated_at}                                ``proposed`` is the LessonProposed
 # forgotten  _id "<space>/<session>" {project, space_id, session_id}      these sessions teach the space nothing more
+# observer_due  _id session id {project, due_at, since, data, traceparent, lease_until, tries, alike, error, parked,
+#             parked_at}                                 what is not done: ``due_at`` is the next attempt, ``error`` why
+#                                                        the last one failed; without it an item waits for its time
 #
 # What a text block says is in its props: ``notes``, or ``text`` as older clients call it.
 #

@@ -1,6 +1,7 @@
 """Sessions and boards in, lessons out: marks sessions due, files what they teach, ends what was deleted."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -30,8 +31,8 @@ from craftlog.learner.endings import end, forget
 from craftlog.learner.sessions import Sessions
 from craftlog.learner.store import Pupil, Pupils
 from craftlog.runtime.desk import Desk
+from craftlog.runtime.due import Item
 from craftlog.runtime.log import Log
-from craftlog.runtime.work import Item
 
 logger = structlog.get_logger()
 
@@ -135,11 +136,11 @@ class Learner:
         self._idle = idle
         self._clock = clock
 
-    async def perform(self, item: Item) -> datetime | None:
+    async def perform(self, item: Item) -> Item | None:
         """Give every finished task of a session its lesson, or forget what a deleted one taught, or end a tree.
 
-        Returns when to look again where the session is not ready. Killed anywhere and done again, nothing is doubled:
-        the lesson of a task is a fact that is checked first.
+        Returns it for another look later where the session is not ready. Killed anywhere and done again, nothing is
+        doubled: the lesson of a task is a fact that is checked first.
 
         Raises:
             UnavailableError: the log, MongoDB or the bucket cannot be reached.
@@ -155,7 +156,8 @@ class Learner:
                 await forget(self._log, self._desk, Address(Kind.TREE, pupil.project, space_id), pupil.session_id)
             await self._pupils.forget(pupil.session_id)
             return None
-        return await self._learn(pupil)
+        again_at = await self._learn(pupil)
+        return replace(item, due_at=again_at) if again_at else None
 
     async def _learn(self, pupil: Pupil) -> datetime | None:
         whose = pupil.project, pupil.session_id

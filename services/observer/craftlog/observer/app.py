@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import Field, SecretStr
 
-from craftlog.contracts.readmodels import BOARDS
+from craftlog.contracts.readmodels import BOARDS, OBSERVER_DUE
 from craftlog.contracts.subjects import Kind
 from craftlog.llm.models import Endpoint, Model
 from craftlog.observer.agent import Agent
@@ -19,7 +19,7 @@ from craftlog.observer.observing import Observer
 from craftlog.observer.projection import project
 from craftlog.observer.prompting import Budget
 from craftlog.observer.rules import RulesAgent
-from craftlog.observer.store import COLLECTIONS, DUE, Boards
+from craftlog.observer.store import COLLECTIONS, Boards
 from craftlog.runtime import telemetry
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.lane import Lane
@@ -32,7 +32,7 @@ from craftlog.runtime.service import Running, broker, run
 from craftlog.runtime.settings import Settings
 from craftlog.runtime.work import Work
 
-_FILLED_BY: Final = {BOARDS: ["observer-board"], DUE: ["observer-session"]}
+_FILLED_BY: Final = {BOARDS: ["observer-board"], OBSERVER_DUE: ["observer-session"]}
 
 
 class ObserverSettings(Settings):
@@ -100,7 +100,7 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
     await patiently(lambda: prepare(database, log, COLLECTIONS, _FILLED_BY))
     desk = Desk(log, Rules(INITIAL, decide, evolve), Boards(database).snapshot)
     observer = Observer(log, desk, objects, agent_of(settings, model))
-    work = Work(database, DUE, observer.perform, kind=Kind.BOARD)
+    work = Work(database, OBSERVER_DUE, observer.perform, kind=Kind.BOARD)
     await patiently(work.load)
     listener = Listener(
         work,

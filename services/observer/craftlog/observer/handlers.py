@@ -11,7 +11,7 @@ from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import FlushRequested, MessageAppended, SessionDeleted
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, parse
-from craftlog.runtime.work import Item
+from craftlog.runtime.due import Item
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 

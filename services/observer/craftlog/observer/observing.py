@@ -17,10 +17,10 @@ from craftlog.observer.decider import GoneError, OutrunError, State
 from craftlog.observer.usage import dated
 from craftlog.runtime.claims import message_of
 from craftlog.runtime.desk import Desk
+from craftlog.runtime.due import Item
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.log import Log
 from craftlog.runtime.objects import Objects
-from craftlog.runtime.work import Item
 
 _AT_ONCE: Final = 16  # messages an observation
 _MOST_COMMANDS: Final = 900  # a decision has at most 1,000 events
@@ -50,7 +50,7 @@ class Observer:
         """Tell whether a session is being observed right now."""
         return session_id in self._in_hand
 
-    async def perform(self, item: Item) -> datetime | None:
+    async def perform(self, item: Item) -> Item | None:
         """Observe what the board has not read yet, or end the board of a deleted session.
 
         Killed anywhere and done again, nothing is doubled: how far the board has read is a fact in the log.

@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from craftlog.contracts.readmodels import BOARDS, USAGE
+from craftlog.contracts.readmodels import BOARDS, OBSERVER_DUE, USAGE
 from craftlog.contracts.subjects import Address
 from craftlog.observer.decider import State
 from craftlog.observer.projection import snapshot
 from craftlog.runtime.desk import Snapshot
+from craftlog.runtime.due import BY_PROJECT
 from craftlog.runtime.mongo import Database, Index, reach
-
-DUE: Final = "observer_due"
 
 COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
     BOARDS: [],
     USAGE: [[("project", 1), ("day", 1)]],
-    DUE: [],
+    OBSERVER_DUE: [BY_PROJECT],
 }
 
 
