@@ -35,7 +35,7 @@ from craftlog.contracts.questions import (
     ToolsAsked,
     TreeAsked,
 )
-from craftlog.contracts.readmodels import BLOCKS, FORGOTTEN, LESSONS, PROPOSALS
+from craftlog.contracts.readmodels import BLOCKS, FORGOTTEN, LESSONS, PROPOSALS, TREES
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.learner.agent import TaskToLearn
 from craftlog.learner.rules import RulesEngine
@@ -492,7 +492,10 @@ async def forgotten(world, session: Address) -> bool:
     """Whether the tree says so, the read model has it, and the work is done."""
     noted = [one["session_id"] for one in await world.database[FORGOTTEN].find({"space_id": world.space.id}).to_list()]
     left = await world.database["learner_due"].count_documents({"_id": session.id})
-    return session.id in noted and not left
+    # The head is written last: children that are there do not say that others are gone.
+    last = await world.log.last(world.space)
+    reached = await world.database[TREES].count_documents({"_id": world.space.id, "version": last and last.version})
+    return session.id in noted and not left and bool(reached)
 
 
 async def drained(parts) -> None:
