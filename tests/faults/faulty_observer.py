@@ -23,7 +23,7 @@ from craftlog.llm import breaker
 from craftlog.llm.models import Model, Turn
 from craftlog.observer import app
 from craftlog.observer.rules import RulesAgent
-from craftlog.runtime import lane, work
+from craftlog.runtime import due, lane, work
 from craftlog.runtime.lane import Lane
 from craftlog.runtime.log import Log
 from craftlog.runtime.mongo import MongoStore
@@ -74,15 +74,15 @@ def put(owner: ModuleType | type, name: str, value: Any) -> None:
 
 def hurry(times: float) -> None:
     """Make what an hour does to the real one happen in an hour / ``times``."""
-    put(work, "_DELAYS", tuple(delay / times for delay in work._DELAYS))
+    put(due, "_DELAYS", tuple(delay / times for delay in due._DELAYS))
     put(breaker, "_FIRST_PAUSE", breaker._FIRST_PAUSE / times)
     put(breaker, "_LONGEST_PAUSE", breaker._LONGEST_PAUSE / times)
 
 
 def lease_for(seconds: float) -> None:
     """Make leases, and the time in which an event must be acknowledged, this short."""
-    put(work, "_LEASE", timedelta(seconds=seconds))
-    put(work, "_HEARTBEAT", seconds / 3)
+    put(due, "_LEASE", timedelta(seconds=seconds))
+    put(work, "HEARTBEAT", seconds / 3)
 
     def config(**given: Any) -> ConsumerConfig:
         return ConsumerConfig(**{**given, "ack_wait": seconds})

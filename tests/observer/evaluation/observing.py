@@ -15,9 +15,9 @@ from craftlog.observer.agent import Agent
 from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.observing import Observer
 from craftlog.runtime.desk import Desk, Rules
+from craftlog.runtime.due import Item
 from craftlog.runtime.errors import ConflictError, UnavailableError
 from craftlog.runtime.log import Draft, Position
-from craftlog.runtime.work import Item
 
 _PROJECT: Final = event_id("evaluation")
 _NOW: Final = datetime(2025, 1, 1, tzinfo=UTC)
