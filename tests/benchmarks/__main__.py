@@ -18,6 +18,7 @@ from tests.benchmarks import (
     observing,
     paging,
     projecting,
+    prompts,
     uploading,
 )
 
@@ -30,6 +31,7 @@ MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "projecting": projecting.measure,
     "lagging": lagging.measure,
     "observing": observing.measure,
+    "prompts": prompts.measure,
     "artifacts": artifacts.measure,
     "uploading": uploading.measure,
 }

@@ -58,7 +58,7 @@ async def observe(agent: Agent, name: str, blobs: Sequence[dict[str, Any]]) -> t
     """
     log = ListedLog()
     session = Address(Kind.SESSION, _PROJECT, event_id(name))
-    said = [SessionCreated(), *(_appended(at, blob) for at, blob in enumerate(blobs, start=1))]
+    said = [SessionCreated(), *(appended(at, blob) for at, blob in enumerate(blobs, start=1))]
     await log.append(
         session, Position(), [Draft(event_id(name, str(at)), event, _NOW) for at, event in enumerate(said)]
     )
@@ -81,7 +81,8 @@ async def _no_snapshot(_: Address) -> None:
     return None
 
 
-def _appended(position: int, blob: dict[str, Any]) -> MessageAppended:
+def appended(position: int, blob: dict[str, Any]) -> MessageAppended:
+    """Return the event that appends an OpenAI message."""
     said = to_canonical(blob, {})
     return MessageAppended(
         message_id=event_id("message", str(position)),

@@ -17,8 +17,8 @@ from craftlog.observer.decider import State
 from craftlog.observer.prompting import Budget, remembered, render
 from craftlog.observer.proposals import Proposals, rule
 
-_INSTRUCTIONS: Final = files("craftlog.observer").joinpath("prompts/observe.md").read_text("utf-8")
-PROMPT: Final = sha256(_INSTRUCTIONS.encode()).hexdigest()[:8]
+INSTRUCTIONS: Final = files("craftlog.observer").joinpath("prompts/observe.md").read_text("utf-8")
+PROMPT: Final = sha256(INSTRUCTIONS.encode()).hexdigest()[:8]
 
 # What an answer needs: a few commands for any batch, and some more for each message of it.
 _TOKENS: Final = 600
@@ -70,7 +70,7 @@ class ModelAgent:
             # The board says how far it was read: what did not fit comes next.
             messages = messages[: len(messages) // 2]
             said = render(board, messages, self._budget, count)
-        turns = [Turn("system", _INSTRUCTIONS), Turn("user", said)]
+        turns = [Turn("system", INSTRUCTIONS), Turn("user", said)]
         positions = [message.position for message in messages]
         most_tokens = _TOKENS + _TOKENS_A_MESSAGE * len(messages)
         answers = [await self._model.ask(turns, Proposals, most_tokens)]
