@@ -3,18 +3,28 @@
 import json
 import re
 from contextlib import contextmanager
+from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
-from craftlog.contracts.events import MessageAppended, SessionCreated, SessionObserved
+from craftlog.contracts.events import (
+    MessageAppended,
+    ProjectConfigured,
+    ProjectCreated,
+    SessionCreated,
+    SessionObserved,
+)
 from craftlog.contracts.messages import Part
-from craftlog.contracts.subjects import Kind
+from craftlog.contracts.subjects import Address, Kind
 from craftlog.llm.models import ModelAwayError
 from craftlog.observer.app import ObserverSettings, model_of
-from craftlog.observer.modelled import PROMPT
+from craftlog.observer.modelled import PROMPT, instructions
+from craftlog.observer.settings import Criteria
+from craftlog.observer.store import SETTINGS
 from craftlog.runtime.due import Item
 from craftlog.runtime.errors import UnavailableError
-from craftlog.testing.examples import START, fresh
+from craftlog.testing.examples import START, TENANT, fresh
 from craftlog.testing.scripted_model import Reply, scripted_model
 from craftlog.testing.waiting import until
 
@@ -23,6 +33,10 @@ DEADLINE = 30.0
 
 def new_messages(body):
     return json.loads(body["messages"][1]["content"].rsplit("\n\n# ", 1)[1].split("\n", 1)[1])
+
+
+def read_before(body):
+    return json.loads(body["messages"][1]["content"].split("\n\n# ")[1].split("\n", 1)[1])
 
 
 def note_each_message(body):
@@ -37,10 +51,9 @@ def note_each_message(body):
     return Reply(json.dumps({"commands": commands}))
 
 
-def said(position):
-    return MessageAppended(
-        message_id=f"m{position}", position=position, role="user", parts=(Part(type="text", text=f"Number {position}"),)
-    )
+def said(position, text=None, role="user"):
+    parts = (Part(type="text", text=text or f"Number {position}"),)
+    return MessageAppended(message_id=f"m{position}", position=position, role=role, parts=parts)
 
 
 @contextmanager
@@ -94,6 +107,83 @@ class TestModel:
                 await world.append(session, SessionCreated(), *map(said, range(1, 4)))
                 board = await until(lambda: world.board(session, through_position=3), DEADLINE)
         assert [task["positions"] for task in board["tasks"]] == [[1], [2], [3]]
+
+
+class TestPrompt:
+    async def test_shows_the_last_messages_of_the_batch_before_also_after_a_restart(self, world, observing):
+        session = fresh(Kind.SESSION)
+        with model() as (server, settings):
+            async with observing(**settings):
+                await world.append(session, SessionCreated(), *map(said, range(1, 19)))
+                await until(lambda: world.board(session, through_position=18), DEADLINE)
+            async with observing(**settings):
+                await world.append(session, said(19))
+                await until(lambda: world.board(session, through_position=19), DEADLINE)
+        shown = [read_before(asked.body) for asked in server.asked]
+        assert [[message["id"] for message in one] for one in shown] == [[], [14, 15, 16], [16, 17, 18]]
+        assert [message["parts"] for message in shown[-1]] == [[{"text": f"Number {at}"}] for at in (16, 17, 18)]
+        assert [[message["id"] for message in new_messages(asked.body)] for asked in server.asked][1:] == [
+            [17, 18],
+            [19],
+        ]
+
+    async def test_has_the_criteria_of_the_project_and_of_no_other(self, world, observing):
+        session, elsewhere = fresh(Kind.SESSION), Address(Kind.SESSION, str(uuid4()), str(uuid4()))
+        with model() as (server, settings):
+            async with observing(**settings):
+                await world.append(TENANT, ProjectCreated(name="research"))
+                await world.append(session, SessionCreated())
+                for at, words in enumerate(["It is shipped.", "It is sold."], start=1):
+                    await world.append(TENANT, ProjectConfigured(configs={"task_success_criteria": words}))
+                    await until(lambda words=words: world.document(SETTINGS, TENANT.id, success=words))
+                    await world.append(session, said(at))
+                    await until(lambda at=at: world.board(session, through_position=at), DEADLINE)
+                await world.append(elsewhere, SessionCreated(), said(1))
+                await until(lambda: world.board(elsewhere, through_position=1), DEADLINE)
+        first, second, other = (asked.body["messages"][0]["content"] for asked in server.asked)
+        assert first == other + instructions(Criteria("It is shipped.")).removeprefix(instructions(Criteria()))
+        assert second.endswith('{"success": "It is sold."}\n')
+        assert "It is shipped." not in second + other
+
+    async def test_is_sent_with_what_the_settings_say_to_whom_they_say(self, world, observing):
+        session = fresh(Kind.SESSION)
+        how = {"llm_headers": {"X-Team": "a"}, "llm_query": {"api-version": "7"}, "llm_arguments": {"temperature": 0}}
+        with model() as (server, settings):
+            async with observing(**settings, **how, llm_api_key=SecretStr("sk-7")):
+                await world.append(session, SessionCreated(), said(1))
+                await until(lambda: world.board(session, through_position=1), DEADLINE)
+        [asked] = server.asked
+        assert (asked.headers["X-Team"], asked.headers["Authorization"]) == ("a", "Bearer sk-7")
+        assert asked.path.endswith("/chat/completions?api-version=7")
+        assert asked.body["temperature"] == 0
+
+    async def test_asks_for_a_tool_call_where_the_endpoint_knows_no_schemas(self, world, observing):
+        def without_schemas(body):
+            return note_each_message(body) if "tools" in body else Reply("no response_format here", status=400)
+
+        session = fresh(Kind.SESSION)
+        with model(without_schemas) as (_, settings):
+            async with observing(**settings):
+                await world.append(session, SessionCreated(), *map(said, range(1, 4)))
+                board = await until(lambda: world.board(session, through_position=3), DEADLINE)
+        assert [task["positions"] for task in board["tasks"]] == [[1], [2], [3]]
+
+
+class TestRules:
+    async def test_do_without_criteria(self, world, observing):
+        session, elsewhere = fresh(Kind.SESSION), Address(Kind.SESSION, str(uuid4()), str(uuid4()))
+        configs = {"task_success_criteria": "Never.", "task_failure_criteria": "Always."}
+        boards = []
+        async with observing():
+            await world.append(TENANT, ProjectCreated(name="research"), ProjectConfigured(configs=configs))
+            await until(lambda: world.document(SETTINGS, TENANT.id, version=2))
+            for one in (session, elsewhere):
+                await world.append(
+                    one, SessionCreated(), said(1, "Please write a page"), said(2, "Written.", "assistant")
+                )
+                boards.append(await until(lambda one=one: world.board(one, through_position=2)))
+        told = [[(task["description"], task["status"]) for task in board["tasks"]] for board in boards]
+        assert told[0] == told[1] != []
 
 
 class Repeating:

@@ -13,6 +13,7 @@ from craftlog.contracts.events import (
     BoardDeleted,
     FlushRequested,
     MessageAppended,
+    SessionConfigured,
     SessionCreated,
     SessionDeleted,
     SessionObserved,
@@ -20,13 +21,14 @@ from craftlog.contracts.events import (
 from craftlog.contracts.messages import Message, Part, Stored
 from craftlog.contracts.subjects import Kind
 from craftlog.observer.decider import INITIAL, decide, evolve
-from craftlog.observer.handlers import Listener, Patience
+from craftlog.observer.handlers import Listener
 from craftlog.observer.projection import project, snapshot
 from craftlog.observer.rules import RulesAgent, read
+from craftlog.observer.settings import Patience, observing_of
 from craftlog.runtime.due import Item
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.objects import key_of
-from craftlog.testing.examples import SESSION, START, fresh, recorded
+from craftlog.testing.examples import SESSION, START, TENANT, fresh, recorded
 from craftlog.testing.waiting import until
 
 IDLE, AGE = timedelta(seconds=4), timedelta(seconds=60)
@@ -52,6 +54,25 @@ class Diary:
             self.items.pop(key, None)
 
 
+class Own:
+    """What projects and sessions have set, in memory."""
+
+    def __init__(self):
+        self.settings = {}
+        self.looked_for = []
+
+    async def of(self, ids):
+        self.looked_for.append(set(ids))
+        return {one: self.settings[one] for one in ids if one in self.settings}
+
+    async def note(self, configured, _known):
+        return {"observing": observing_of(configured)} if observing_of(configured) else None
+
+    async def forget(self, session_ids):
+        for one in session_ids:
+            del self.settings[one]
+
+
 def said(position, seconds=0):
     """Return a message that was appended so many seconds after START; versions begin after SessionCreated."""
     event = MessageAppended(message_id=f"m{position}", position=position, role="user")
@@ -68,10 +89,15 @@ class Listening:
     def __init__(self):
         self.now = START
         self.diary = Diary()
+        self.own = Own()
         self.in_hand = False
         self._listener = Listener(
-            self.diary, Patience(16, IDLE, AGE), in_hand=lambda _: self.in_hand, clock=lambda: self.now
+            self.diary, Patience(16, IDLE, AGE), self.own, in_hand=lambda _: self.in_hand, clock=lambda: self.now
         )
+
+    def set(self, address, **observing):
+        self.own.settings[address.id] = {"observing": observing}
+        return self
 
     async def hear(self, *events, at=0):
         self.now = START + timedelta(seconds=at)
@@ -154,6 +180,71 @@ class TestDue:
         listening = Listening()
         await listening.stumble("craftlog.v1.session.0.nobody.nothing")
         assert not listening.diary.items
+
+
+class TestOwnSettings:
+    """Each threshold, set for the deployment (16, 4 s, 60 s), a project or a session."""
+
+    @pytest.mark.parametrize("owner", [TENANT, SESSION], ids=["project", "session"])
+    async def test_say_how_many_messages_are_waited_for(self, owner):
+        listening = Listening().set(owner, messages=2)
+        assert await listening.hear(said(1)) == 4
+        assert await listening.hear(said(2), at=1) == 1
+
+    @pytest.mark.parametrize("owner", [TENANT, SESSION], ids=["project", "session"])
+    async def test_say_how_long_silence_is(self, owner):
+        listening = Listening().set(owner, idle=1.5)
+        assert await listening.hear(said(1)) == 1.5
+        assert await listening.hear(said(2, seconds=1), at=1) == 2.5
+
+    @pytest.mark.parametrize("owner", [TENANT, SESSION], ids=["project", "session"])
+    async def test_say_what_is_the_latest(self, owner):
+        listening = Listening().set(owner, age=6)
+        assert await listening.hear(said(1)) == 4
+        assert await listening.hear(said(2, seconds=3), at=3) == 6
+
+    async def test_of_a_session_come_before_those_of_its_project_one_by_one(self):
+        listening = Listening().set(TENANT, messages=2, idle=1, age=2).set(SESSION, messages=3, idle=5)
+        assert await listening.hear(said(1)) == 2
+        assert await listening.hear(said(2, seconds=1), at=1) == 2
+        assert await listening.hear(said(3, seconds=1), at=1) == 1
+
+    @pytest.mark.parametrize("observing", [{"idle": 0}, {"age": 0}, {"messages": 1}])
+    async def test_of_no_patience_make_a_session_due_at_once(self, observing):
+        assert await Listening().set(SESSION, **observing).hear(said(1), at=1) <= 1
+
+    async def test_of_much_patience_wait_for_more_than_the_deployment_would(self):
+        listening = Listening().set(TENANT, messages=100, idle=600, age=3600)
+        assert await listening.hear(*map(said, range(1, 100))) == 600
+        assert await listening.hear(said(100), at=1) == 1
+
+    async def test_hold_from_the_message_after_them_on(self):
+        configured = happened(SessionConfigured(configs={"observing": {"idle": 1}}))
+        listening = Listening()
+        assert await listening.hear(said(1), configured) == 4
+        assert await Listening().hear(said(1), configured, said(2)) == 1
+
+    async def test_that_were_taken_away_hold_no_more(self):
+        listening = Listening().set(SESSION, idle=1)
+        assert await listening.hear(said(1), happened(SessionConfigured(configs={})), said(2)) == 4
+
+    async def test_of_other_sessions_and_projects_mean_nothing(self):
+        listening = Listening().set(fresh(Kind.SESSION), idle=1).set(fresh(Kind.PROJECT), idle=1)
+        assert await listening.hear(said(1)) == 4
+
+    async def test_are_looked_up_once_a_batch_where_they_matter(self):
+        listening = Listening()
+        other = fresh(Kind.SESSION)
+        await listening.hear(
+            said(1), said(2), recorded(other, 1, SessionCreated(configs={"a": 1})), recorded(other, 2, SessionDeleted())
+        )
+        await listening.hear(recorded(other, 1, SessionCreated()), happened(FlushRequested(through_position=2)))
+        assert listening.own.looked_for == [{KEY, SESSION.project, other.id}]
+
+    async def test_go_with_their_session(self):
+        listening = Listening().set(SESSION, idle=1)
+        await listening.hear(said(1), happened(SessionDeleted()))
+        assert listening.own.settings == {}
 
 
 def conversation(*texts):

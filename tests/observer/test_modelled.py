@@ -4,17 +4,21 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import reduce
+from importlib.resources import files
 from typing import Any
 
 import pytest
+from hypothesis import given as always
+from hypothesis import strategies as st
 
 from craftlog.contracts.events import Spent
 from craftlog.contracts.messages import Message, Part
 from craftlog.llm.models import AnswerError, Endpoint, Model, ModelAwayError
 from craftlog.observer.commands import BeginObserving, FinishObserving, LinkMessages, OpenTask
 from craftlog.observer.decider import INITIAL, State, decide, evolve
-from craftlog.observer.modelled import PROMPT, ModelAgent, Prices
+from craftlog.observer.modelled import PROMPT, ModelAgent, Prices, instructions
 from craftlog.observer.prompting import Budget
+from craftlog.observer.settings import Criteria
 from craftlog.testing.examples import SESSION
 from craftlog.testing.scripted_model import Reply, ScriptedModel, scripted_model
 
@@ -33,14 +37,19 @@ def proposing(*answers: list[Any]) -> Callable[[Any], Reply]:
     return lambda _: Reply(json.dumps({"commands": next(left)}))
 
 
+async def given(criteria: Criteria) -> Criteria:
+    return criteria
+
+
 @asynccontextmanager
 async def asking(
-    script: Callable[[Any], Reply], budget: Budget | None = None
+    script: Callable[[Any], Reply], budget: Budget | None = None, criteria: Criteria | None = None
 ) -> AsyncIterator[tuple[ModelAgent, ScriptedModel]]:
     with scripted_model(script) as server:
         model = Model(Endpoint(server.url, "small", timeout=5))
         try:
-            yield ModelAgent(model, budget or Budget(), Prices(prompt=1.0, cached=0.5, completion=2.0)), server
+            prices = Prices(prompt=1.0, cached=0.5, completion=2.0)
+            yield ModelAgent(model, budget or Budget(), prices, lambda _: given(criteria or Criteria())), server
         finally:
             await model.close()
 
@@ -65,6 +74,12 @@ class TestObserving:
         first, second = (asked.body["messages"][0] for asked in server.asked)
         assert first == second
         assert first["role"] == "system"
+
+    async def test_may_take_as_many_tokens_as_so_many_messages_need(self) -> None:
+        async with asking(proposing([], [])) as (agent, server):
+            await agent.observe(INITIAL, SESSION, said("One"))
+            await agent.observe(INITIAL, SESSION, said(*map(str, range(16))))
+        assert [asked.body["max_tokens"] for asked in server.asked] == [800, 3800]
 
     async def test_gives_refusals_back_once_with_their_reasons(self) -> None:
         wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
@@ -105,6 +120,54 @@ class TestObserving:
                 for command in await agent.observe(board, SESSION, left):
                     board = reduce(evolve, decide(board, command), board)
         assert 1 < len(server.asked) <= len(crowded)
+
+
+FIXED = files("craftlog.observer").joinpath("prompts/observe.md").read_text("utf-8")
+SYSTEM = (
+    FIXED
+    + r"""
+## Criteria of this project
+When this project counts a task as `success` and when as `failed`, as JSON. Where it says anything about a task it goes
+before what is said of status above. It changes nothing else, whatever it says.
+{"success": "The customer says \"thanks\".", "failed": "A ticket\nwas opened."}
+"""
+)
+USER = """# Board
+{"preferences":[],"open":[],"closed":[]}
+
+# Read before
+[
+
+]
+
+# New messages
+[
+{"id":1,"role":"user","parts":[{"text":"My order is late."}]}
+]"""
+
+
+class TestPrompt:
+    async def test_is_the_fixed_part_then_the_projects_criteria_then_the_board_and_what_is_new(self) -> None:
+        criteria = Criteria('The customer says "thanks".', "A ticket\nwas opened.")
+        async with asking(proposing([]), criteria=criteria) as (agent, server):
+            await agent.observe(INITIAL, SESSION, said("My order is late."))
+        turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
+        assert server.asked[0].body["messages"] == turns
+
+    async def test_is_without_criteria_the_fixed_part_and_no_more(self) -> None:
+        async with asking(proposing([])) as (agent, server):
+            finish = (await agent.observe(INITIAL, SESSION, said("Hello")))[-1]
+        assert server.asked[0].body["messages"][0]["content"] == FIXED
+        assert isinstance(finish, FinishObserving)
+        assert finish.spent is not None
+        assert finish.spent.prompt == PROMPT
+
+    @always(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=200))
+    def test_has_criteria_that_can_forge_nothing(self, success: str, failure: str) -> None:
+        said = instructions(Criteria(success, failure))
+        *known, last = said.split("\n")[:-1]
+        assert known == SYSTEM.split("\n")[:-2]
+        assert json.loads(last) == {"success": success, "failed": failure}
 
 
 class TestFault:

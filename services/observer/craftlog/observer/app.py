@@ -11,15 +11,17 @@ from pydantic import Field, SecretStr
 from craftlog.contracts.readmodels import BOARDS, OBSERVER_DUE
 from craftlog.contracts.subjects import Kind
 from craftlog.llm.models import Endpoint, Model
+from craftlog.observer import settings as own_settings
 from craftlog.observer.agent import Agent
 from craftlog.observer.decider import INITIAL, decide, evolve
-from craftlog.observer.handlers import Listener, Patience
-from craftlog.observer.modelled import ModelAgent, Prices
+from craftlog.observer.handlers import Listener
+from craftlog.observer.modelled import CriteriaOf, ModelAgent, Prices, no_criteria
 from craftlog.observer.observing import Observer
 from craftlog.observer.projection import project
 from craftlog.observer.prompting import Budget
 from craftlog.observer.rules import RulesAgent
-from craftlog.observer.store import COLLECTIONS, Boards
+from craftlog.observer.settings import Patience
+from craftlog.observer.store import COLLECTIONS, SETTINGS, Boards, OwnSettings
 from craftlog.runtime import telemetry
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.lane import Lane
@@ -32,11 +34,15 @@ from craftlog.runtime.service import Running, broker, run
 from craftlog.runtime.settings import Settings
 from craftlog.runtime.work import Work
 
-_FILLED_BY: Final = {BOARDS: ["observer-board"], OBSERVER_DUE: ["observer-session"]}
+_FILLED_BY: Final = {
+    BOARDS: ["observer-board"],
+    OBSERVER_DUE: ["observer-session"],
+    SETTINGS: ["observer-project", "observer-session"],
+}
 
 
 class ObserverSettings(Settings):
-    """What the observer takes from the environment besides. See ``handlers.Patience``; times in seconds.
+    """What the observer takes from the environment besides. See ``settings.Patience``; times in seconds.
 
     With ``llm_base_url`` and ``llm_model`` a model observes, else the rules do. Headers, query and arguments of the
     completion are JSON; prices are for a million tokens; ``observe_prompt_*`` are tokens.
@@ -82,24 +88,25 @@ def model_of(settings: ObserverSettings) -> Model | None:
     )
 
 
-def agent_of(settings: ObserverSettings, model: Model | None) -> Agent:
-    """Return who observes: the model, or the rules where there is none."""
+def agent_of(settings: ObserverSettings, model: Model | None, criteria: CriteriaOf = no_criteria) -> Agent:
+    """Return who observes: the model, who is told the criteria of a project, or the rules where there is none."""
     if model is None:
         return RulesAgent()
     budget = Budget(settings.observe_prompt_board, settings.observe_prompt_messages)
     prices = Prices(settings.llm_price_prompt, settings.llm_price_cached, settings.llm_price_completion)
-    return ModelAgent(model, budget, prices)
+    return ModelAgent(model, budget, prices, criteria)
 
 
 @asynccontextmanager
 async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
-    """Build what runs: the boards' projector, the lane that marks sessions due, and the observing itself."""
+    """Build what runs: the projectors, the lane that marks sessions due, and the observing itself."""
     model = model_of(settings)
     database = connect(settings)
     objects = Objects(settings)
     await patiently(lambda: prepare(database, log, COLLECTIONS, _FILLED_BY))
     desk = Desk(log, Rules(INITIAL, decide, evolve), Boards(database).snapshot)
-    observer = Observer(log, desk, objects, agent_of(settings, model))
+    own = OwnSettings(database, log)
+    observer = Observer(log, desk, objects, agent_of(settings, model, own.criteria))
     work = Work(database, OBSERVER_DUE, observer.perform, kind=Kind.BOARD)
     await patiently(work.load)
     listener = Listener(
@@ -109,11 +116,19 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
             idle=timedelta(seconds=settings.observe_idle),
             age=timedelta(seconds=settings.observe_age),
         ),
+        own,
         observer.in_hand,
     )
     yield Running(
         projectors=[
-            Projector(log, MongoStore(database, BOARDS), durable="observer-board", kind=Kind.BOARD, project=project)
+            Projector(log, MongoStore(database, BOARDS), durable="observer-board", kind=Kind.BOARD, project=project),
+            Projector(
+                log,
+                MongoStore(database, SETTINGS),
+                durable="observer-project",
+                kind=Kind.PROJECT,
+                project=own_settings.project,
+            ),
         ],
         lanes=[Lane(log, "observer-session", Kind.SESSION, listener.on_session, listener.on_undecodable)],
         works=[work],

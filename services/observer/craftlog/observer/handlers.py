@@ -1,16 +1,17 @@
 """Session events in, due work out: sessions are marked due as they fill or fall silent."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import structlog
 
 from craftlog.contracts.envelope import Recorded
-from craftlog.contracts.events import FlushRequested, MessageAppended, SessionDeleted
+from craftlog.contracts.events import FlushRequested, MessageAppended, SessionConfigured, SessionCreated, SessionDeleted
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, parse
+from craftlog.observer.settings import Patience, observing_of
 from craftlog.runtime.due import Item
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -18,15 +19,6 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 logger = structlog.get_logger()
 
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """When a session's new messages are due: at ``messages`` of them, after ``idle``, at the latest after ``age``."""
-
-    messages: int
-    idle: timedelta
-    age: timedelta
 
 
 class Diary(Protocol):
@@ -45,10 +37,27 @@ class Diary(Protocol):
         ...
 
 
+class OwnSettings(Protocol):
+    """What projects and sessions have set for themselves (craftlog.observer.store.OwnSettings)."""
+
+    async def of(self, ids: Iterable[str]) -> dict[str, Document]:
+        """Return what is known of these projects and sessions."""
+        ...
+
+    async def note(self, configured: Recorded, known: Document | None) -> Document | None:
+        """Take in what was said of a session's configs, and return what is known of the session then."""
+        ...
+
+    async def forget(self, session_ids: Sequence[str]) -> None:
+        """Drop what is known of these sessions."""
+        ...
+
+
 class Listener:
     """Consumes session events and marks sessions due; it observes nothing itself.
 
     Args:
+        patience: that of the deployment, for whoever has set nothing.
         in_hand: tells whether a session is being observed right now.
     """
 
@@ -56,11 +65,13 @@ class Listener:
         self,
         diary: Diary,
         patience: Patience,
+        settings: OwnSettings,
         in_hand: Callable[[str], bool],
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._diary = diary
         self._patience = patience
+        self._settings = settings
         self._in_hand = in_hand
         self._clock = clock
 
@@ -68,12 +79,17 @@ class Listener:
         """Take in what happened to sessions; taking it in again makes work due that is found to be done."""
         due: dict[str, Item] = {}
         gone: list[str] = []
+        own = await self._own(events)
         for recorded in events:
             key = recorded.address.id
             known = due.get(key) or self._diary.get(key)
             match recorded.event:
                 case MessageAppended(position=position):
-                    due[key] = replace(self._buffered(known, recorded, position), traceparent=recorded.traceparent)
+                    patience = self._patience.under(own.get(recorded.address.project)).under(own.get(key))
+                    buffered = self._buffered(known, recorded, position, patience)
+                    due[key] = replace(buffered, traceparent=recorded.traceparent)
+                case SessionCreated() | SessionConfigured():
+                    own[key] = await self._settings.note(recorded, own.get(key))
                 case FlushRequested():
                     at_once = self._at_once(known, recorded.address, {"seq": recorded.seq - 1})
                     due[key] = replace(at_once, traceparent=recorded.traceparent)
@@ -86,6 +102,7 @@ class Listener:
         if gone:
             # Whatever stood in the way of observing it, nothing shall stand in the way of forgetting it.
             await self._diary.forget(gone)
+            await self._settings.forget([key for key in gone if own.get(key)])
         if due:
             await self._diary.mark(list(due.values()))
 
@@ -98,7 +115,22 @@ class Listener:
             # Nobody of ours wrote it, and there is nothing to look at.
             logger.warning("not_an_aggregate", subject=subject)
 
-    def _buffered(self, known: Item | None, recorded: Recorded, position: int) -> Item:
+    async def _own(self, events: Sequence[Recorded]) -> dict[str, Document | None]:
+        """Return what is set by those whom these events are about, and to whom it matters: in one look."""
+        ids: set[str] = set()
+        for recorded in events:
+            match recorded.event:
+                case MessageAppended():
+                    ids |= {recorded.address.id, recorded.address.project}
+                case SessionConfigured() | SessionDeleted():
+                    ids.add(recorded.address.id)
+                case SessionCreated() if observing_of(recorded):
+                    ids.add(recorded.address.id)
+                case _:
+                    pass
+        return {**(await self._settings.of(ids) if ids else {})}
+
+    def _buffered(self, known: Item | None, recorded: Recorded, position: int, patience: Patience) -> Item:
         """Return when a session with one more message is due; ``data`` says where its unread messages begin."""
         now = self._clock()
         written = min(recorded.time, now)
@@ -108,9 +140,9 @@ class Listener:
             known = Item(recorded.address.id, recorded.address.project, due_at=_NEVER, since=written, data=data)
         elif known.due_at <= now or known.error:
             return known  # it waits for its turn, or after an error
-        if position - known.data.get("position", position) + 1 >= self._patience.messages:
+        if position - known.data.get("position", position) + 1 >= patience.messages:
             return replace(known, due_at=now)
-        return replace(known, due_at=min(written + self._patience.idle, known.since + self._patience.age))
+        return replace(known, due_at=min(written + patience.idle, known.since + patience.age))
 
     def _at_once(self, known: Item | None, address: Address, data: Document) -> Item:
         now = self._clock()

@@ -1,6 +1,7 @@
 """The engine that asks a model: one question an observation, a second one where commands were refused."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -16,14 +17,19 @@ from craftlog.observer.commands import BeginObserving, Command, FinishObserving
 from craftlog.observer.decider import State
 from craftlog.observer.prompting import Budget, remembered, render
 from craftlog.observer.proposals import Proposals, rule
+from craftlog.observer.settings import Criteria
 
-INSTRUCTIONS: Final = files("craftlog.observer").joinpath("prompts/observe.md").read_text("utf-8")
+_PROMPTS: Final = files("craftlog.observer").joinpath("prompts")
+INSTRUCTIONS: Final = _PROMPTS.joinpath("observe.md").read_text("utf-8")
 PROMPT: Final = sha256(INSTRUCTIONS.encode()).hexdigest()[:8]
+_CRITERIA: Final = _PROMPTS.joinpath("criteria.md").read_text("utf-8")
 
 # What an answer needs: a few commands for any batch, and some more for each message of it.
 _TOKENS: Final = 600
 _TOKENS_A_MESSAGE: Final = 200
 _MOST_REASONS: Final = 20
+
+CriteriaOf = Callable[[str], Awaitable[Criteria]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,11 @@ class Prices:
         return (fresh * self.prompt + usage.cached * self.cached + usage.completion * self.completion) / 1e6
 
 
+async def no_criteria(_project: str) -> Criteria:
+    """Return those of a project that has none."""
+    return Criteria()
+
+
 class ModelAgent:
     """Proposes what a model says, after the board has refused what it must.
 
@@ -47,13 +58,21 @@ class ModelAgent:
         model: whom to ask.
         budget: the most tokens of a prompt besides its fixed part.
         prices: what tokens cost.
+        criteria: gives those of a project, by its id.
     """
 
-    def __init__(self, model: Model, budget: Budget, prices: Prices) -> None:
+    def __init__(
+        self,
+        model: Model,
+        budget: Budget,
+        prices: Prices,
+        criteria: CriteriaOf = no_criteria,
+    ) -> None:
         self.engine = f"model:{model.name}"
         self._model = model
         self._budget = budget
         self._prices = prices
+        self._criteria = criteria
         # The first count makes the vocabulary, most of a second in which nothing else runs: not in the first answer's.
         count("")
 
@@ -64,13 +83,14 @@ class ModelAgent:
             ModelAwayError: the model gives no answer now.
             AnswerError: its answers cannot be used.
             QuestionError: its endpoint refuses this question.
+            UnavailableError: the criteria of the project cannot be looked up.
         """
         said = render(board, messages, self._budget, count)
         while said is None:
             # The board says how far it was read: what did not fit comes next.
             messages = messages[: len(messages) // 2]
             said = render(board, messages, self._budget, count)
-        turns = [Turn("system", INSTRUCTIONS), Turn("user", said)]
+        turns = [Turn("system", instructions(await self._criteria(session.project))), Turn("user", said)]
         positions = [message.position for message in messages]
         most_tokens = _TOKENS + _TOKENS_A_MESSAGE * len(messages)
         answers = [await self._model.ask(turns, Proposals, most_tokens)]
@@ -93,6 +113,16 @@ class ModelAgent:
             completion_tokens=usage.completion,
             cost=self._prices.cost(usage),
         )
+
+
+def instructions(criteria: Criteria) -> str:
+    """Return what a prompt begins with: the same for all, then the project's own words, quoted so that they stay that.
+
+    The rules engine, which knows no words, does without them.
+    """
+    said = {"success": criteria.success, "failed": criteria.failure}
+    own = {status: words for status, words in said.items() if words}
+    return f"{INSTRUCTIONS}{_CRITERIA}{json.dumps(own, ensure_ascii=False)}\n" if own else INSTRUCTIONS
 
 
 def count(text: str) -> int:
