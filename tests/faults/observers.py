@@ -53,6 +53,13 @@ class Observer:
         """Wait until it has killed itself."""
         assert self._process.wait(PATIENCE) == -signal.SIGKILL, self.said()[-2000:]
 
+    def await_frozen(self) -> None:
+        """Wait until it has frozen itself."""
+        deadline = time.monotonic() + PATIENCE
+        while not os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT):
+            assert time.monotonic() < deadline, self.said()[-2000:]
+            time.sleep(_EVERY)
+
     def tell(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.faults import runs
@@ -48,13 +49,12 @@ async def observed_once(world: World, sessions: Collection[str]) -> None:
     assert heads.keys() == set(sessions)
     for session_id, head in heads.items():
         session = Address(Kind.SESSION, head["project"], session_id)
-        board = Address(Kind.BOARD, head["project"], session_id)
         last = [past async for past in world.log.read(session) if past.type.startswith("MessageAppended")][-1]
-        facts = [past async for past in world.log.read(board)]
-        assert [past.version for past in facts] == list(range(1, len(facts) + 1))
-        assert len({past.id for past in facts}) == len(facts)
+        stored = [past async for past in world.log.read(replace(session, kind=Kind.BOARD))]
+        assert [past.version for past in stored] == list(range(1, len(stored) + 1))
+        assert len({past.id for past in stored}) == len(stored)
         through = 0
-        for decision in _decisions(facts):
+        for decision in _decisions(stored):
             reached = decision[-1].through_position
             linked = [at for event in decision[:-1] for at in getattr(event, "positions", ())]
             assert through < reached
@@ -62,6 +62,11 @@ async def observed_once(world: World, sessions: Collection[str]) -> None:
             assert all(at <= reached for at in linked)
             through = reached
         assert through == last.event.position  # type: ignore[union-attr] # its type was asked for
+
+
+async def facts(world: World, sessions: Collection[str]) -> list[Recorded]:
+    """Return what the log holds of the boards of these sessions."""
+    return [past for past in await world.events() if past.address.kind == Kind.BOARD and past.address.id in sessions]
 
 
 async def all_heard(world: World) -> None:
@@ -83,10 +88,10 @@ async def _due(world: World) -> list[str]:
     return [str(item) for item in await find(world.database[DUE], {})]
 
 
-def _decisions(facts: Sequence[Recorded]) -> list[list[Any]]:
+def _decisions(stored: Sequence[Recorded]) -> list[list[Any]]:
     """Return the events between one observation's end and the next one's."""
     decisions: list[list[Any]] = [[]]
-    for past in facts:
+    for past in stored:
         decisions[-1].append(past.event)
         if isinstance(past.event, SessionObserved):
             decisions.append([])

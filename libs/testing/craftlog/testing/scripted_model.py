@@ -1,10 +1,12 @@
 """A server that speaks OpenAI's chat completions and says what a test tells it to, faults included."""
 
 import json
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +20,8 @@ class Reply:
     """What the server does with a request.
 
     ``content`` is the model's text, or the arguments of its tool call where tools were offered. With another
-    ``status`` it is an error, with ``raw`` these bytes and nothing else. ``after`` seconds pass before.
+    ``status`` it is an error, with ``raw`` these bytes and nothing else. ``after`` seconds pass before. ``cut`` ends
+    the connection in the middle of it.
     """
 
     content: str = "{}"
@@ -27,6 +30,7 @@ class Reply:
     after: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes | None = None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class ScriptedModel:
     """The running server. ``script`` may be changed at any time; ``asked`` is what was asked so far."""
 
     url: str
+    port: int
     script: Script
     asked: list[Asked] = field(default_factory=list)
 
@@ -57,11 +62,10 @@ class ScriptedModel:
 
 
 @contextmanager
-def scripted_model(script: Script) -> Iterator[ScriptedModel]:
-    """Serve on a free port of this machine until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    model = ScriptedModel(f"http://127.0.0.1:{server.server_port}/v1", script)
+def scripted_model(script: Script, port: int = 0) -> Iterator[ScriptedModel]:
+    """Serve on a free port of this machine, or on this one, until the block ends; then connections are refused."""
+    server = _Server(("127.0.0.1", port), _Handler)
+    model = ScriptedModel(f"http://127.0.0.1:{server.server_port}/v1", server.server_port, script)
     server.model = model  # type: ignore[attr-defined] # how a handler of the standard library finds what it serves
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -71,6 +75,36 @@ def scripted_model(script: Script) -> Iterator[ScriptedModel]:
         server.shutdown()
         server.server_close()
         thread.join()
+        server.hang_up()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *address: Any) -> None:
+        super().__init__(*address)
+        self._connections: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember who is connected: clients keep connections, which would be answered after the end."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget who has gone."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End all connections."""
+        for connection in list(self._connections):
+            with suppress(OSError):  # it has just ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that have gone while they were answered."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -89,7 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(sent)))
         self.end_headers()
-        self.wfile.write(sent)
+        self.wfile.write(sent[: len(sent) // 2] if reply.cut else sent)
+        self.close_connection = self.close_connection or reply.cut
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
         """Say nothing."""
