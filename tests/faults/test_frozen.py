@@ -1,37 +1,59 @@
 """An observer that stands still past its lease, while another one does its work: what it does then has no effect."""
 
+import itertools
+import json
 import signal
 
 import pytest
-from tests.faults.observers import granted, observing
+from tests.faults.observers import observing
 from tests.faults.sessions import boards, facts, filled, nothing_due, observed_once
-from tests.faults.world import Document, World
+from tests.faults.world import World
 
-from craftlog.testing.scripted_model import scripted_model
+from craftlog.testing.scripted_model import Json, Reply, scripted_model
 
 PROJECT = "frozen"
-LEASE = ("--lease", 1)
+ARGUMENTS = ("--engine", "model", "--lease", 1)
+
+
+class Fickle:
+    """A model that says something else each time that it is asked, and the less the earlier it is."""
+
+    def __init__(self) -> None:
+        self._times = itertools.count(1)
+
+    def __call__(self, body: Json) -> Reply:
+        time = next(self._times)
+        new = json.loads(body["messages"][1]["content"].rsplit("# New messages\n", 1)[1])
+        commands: list[Json] = [
+            {"do": "open_task", "ref": f"t{n}", "description": f"Asked {time}, task {n}", "before": None}
+            for n in range(time)
+        ]
+        commands.append({"do": "link_messages", "task": "t0", "messages": [message["id"] for message in new]})
+        return Reply(json.dumps({"commands": commands}))
 
 
 @pytest.mark.parametrize("at", ["after model call", "before append"])
-async def test_an_observer_that_was_outrun_in_its_sleep_changes_nothing(
-    at: str, world: World, in_peace: dict[int, Document]
-) -> None:
+async def test_an_observer_that_was_outrun_in_its_sleep_changes_nothing(at: str, world: World) -> None:
     with (
-        scripted_model(granted) as model,
-        observing(world.stack, model, *LEASE, "--freeze", at) as frozen,
+        scripted_model(Fickle()) as model,
+        observing(world.stack, model, *ARGUMENTS, "--freeze", at) as frozen,
     ):
         sessions = await filled(world, range(1))
         frozen.await_frozen()
-        with observing(world.stack, model, *LEASE):
-            read = await boards(world, sessions)
+        with observing(world.stack, model, *ARGUMENTS):
+            before = await boards(world, sessions)
             await nothing_due(world)
         log = await facts(world, sessions.values())
-        asked = len(model.asked)
         frozen.tell(signal.SIGCONT)
         frozen.await_said('"outrun"')
         await nothing_due(world)
         assert await facts(world, sessions.values()) == log
-        assert await boards(world, sessions) == read == {0: in_peace[0]}
-        assert len(model.asked) == asked
+        assert await boards(world, sessions) == before
+        # Nor does it believe what it would have said: what comes next is read beside the board as it is.
+        asked = len(model.asked)
+        await world.api.post(f"/session/{sessions[0]}/messages", {"blob": {"role": "user", "content": "And now?"}})
+        await world.api.post(f"/session/{sessions[0]}/flush")
+        prompt = model.asked[asked].body["messages"][1]["content"]
+    shown = json.loads(prompt.split("# Board\n", 1)[1].split("\n\n# Read before", 1)[0])
+    assert [task["description"] for task in shown["open"]] == [task["description"] for task in before[0]["tasks"]]
     await observed_once(world, sessions.values())

@@ -70,6 +70,17 @@ class TestAppend:
                 await log.append(address, Position(), more)
         assert [recorded.id for recorded in await stored(log, address)] == [late.id]
 
+    @pytest.mark.parametrize("size", [1, 2])
+    async def test_a_rival_with_the_same_ids_and_other_words_is_not_taken_for_a_repeat(
+        self, log: Log, address: Address, size: int
+    ):
+        ids = [str(uuid4()) for _ in range(3)]
+        appended = await log.append(address, Position(), [draft(event_id=one) for one in ids])
+        for other in (FlushRequested(through_position=0), SessionCreated(configs={"said": "otherwise"})):
+            with pytest.raises(ConflictError):
+                await log.append(address, Position(), [draft(other, one) for one in ids[:size]])
+        assert await stored(log, address) == appended
+
     async def test_a_repeat_is_recognised_after_the_servers_memory_of_message_ids_is_gone(
         self, log: Log, address: Address
     ):

@@ -25,6 +25,7 @@ OLDEST_SERVER: Final = (2, 15, 1)
 _ERASED_AT_ONCE: Final = 64
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
 _NOT_FOUND: Final = 10037
+_IDENTITY: Final = ("ce-id", "ce-type")
 
 logger = structlog.get_logger()
 
@@ -148,9 +149,9 @@ class Log:
                 if refusal.code == jetstream.REFUSED_FOR_GOOD and refusal.err_code != jetstream.INCOMPLETE_BATCH:
                     raise ValueError(f"the log refuses these events: {refusal}") from refusal
                 raise UnavailableError("the log takes no events now", refusal) from refusal
-            last_seq = await self._stored_after_all(address, expected, drafts, refusal)
+            last_seq = await self._stored_after_all(address, expected, encoded, refusal)
         except UnavailableError as unknown:
-            last_seq = await self._stored_after_all(address, expected, drafts, unknown)
+            last_seq = await self._stored_after_all(address, expected, encoded, unknown)
         first_seq = last_seq - len(drafts) + 1
         return [
             Recorded(
@@ -185,23 +186,24 @@ class Log:
         return len(doomed)
 
     async def _stored_after_all(
-        self, address: Address, expected: Position, drafts: Sequence[Draft], cause: Exception
+        self, address: Address, expected: Position, encoded: Sequence[tuple[dict[str, str], bytes]], cause: Exception
     ) -> int:
         """Return the sequence of our last event where what follows ``expected`` is ours, all of it.
 
         A publish without an answer may have been stored, and a retry then meets its own lock before its own message id.
-        It may go with more than the first try did, so that its beginning proves nothing of the rest.
+        It may go with more than the first try did, so that its beginning proves nothing of the rest. Nor do ids alone
+        prove anything: a rival who worked on the same cause has the same ones, and may have come to other words.
         """
         found = 0
-        async for recorded in self.read(address, expected.seq):
-            if recorded.id == drafts[found].id:
-                found += 1
-                if found == len(drafts):
-                    return recorded.seq
-                continue
-            raise ConflictError(f"{address.kind} {address.id} has moved on to version {recorded.version}") from cause
+        async for stored in jetstream.read(self.client, address.subject, expected.seq):
+            headers, body = encoded[found]
+            if stored.body != body or any(stored.headers.get(name) != headers[name] for name in _IDENTITY):
+                raise ConflictError(f"{address.kind} {address.id} has moved on beyond {expected.version}") from cause
+            found += 1
+            if found == len(encoded):
+                return stored.seq
         if found:
-            raise ConflictError(f"{address.kind} {address.id} has moved on by {found} of {len(drafts)}") from cause
+            raise ConflictError(f"{address.kind} {address.id} has moved on by {found} of {len(encoded)}") from cause
         if isinstance(cause, UnavailableError):
             raise cause
         raise ConflictError(f"{address.kind} {address.id} is not at version {expected.version}") from cause
