@@ -1,5 +1,6 @@
 """Multipart bodies as they come off the wire, in pieces of any size."""
 
+import tempfile
 from collections.abc import Iterable
 
 import pytest
@@ -10,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from craftlog.gateway import forms
 from craftlog.gateway.errors import InvalidError, TooLargeError
 from craftlog.gateway.forms import form, text
+from craftlog.runtime.errors import UnavailableError
 
 BOUNDARY = b"frontier"
 Field = tuple[str, str | None, bytes]
@@ -40,7 +42,8 @@ def request(sent: bytes, size: int = 1 << 16, *, hung_up: bool = False, kind: by
 
 async def read(sent: Request, most: int = 1 << 26) -> list[Field]:
     async with form(sent, most) as parts:
-        assert [part.open().read() for part in parts] == [part.read() for part in parts]
+        bodies = [part.body() for part in parts]
+        assert [one if isinstance(one, bytes) else one.read() for one in bodies] == [part.read() for part in parts]
         return [(part.field, part.filename, part.read()) for part in parts]
 
 
@@ -67,11 +70,20 @@ class TestForm:
         fields = await read(request(body([("f", name, b"") for name in names])))
         assert [filename for _, filename, _ in fields] == ["a.txt", "passwd", ""]
 
-    async def test_reads_ranges_of_a_file_like_a_file(self):
+    async def test_needs_no_file_where_it_is_small(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+        fields = [("a", "a", bytes(60_000)), ("b", None, bytes(60_000))]
+        assert await read(request(body(fields))) == fields
+        with pytest.raises(UnavailableError, match="uploads cannot be kept now"):
+            await read(request(body([*fields, ("c", "c", bytes(60_000))])))
+
+    async def test_reads_ranges_of_a_file_like_a_file(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(forms, "_HANDED_OVER", 1)
         async with form(
             request(body([("a", "a", b"first"), ("b", "b", b"0123456789"), ("c", "c", b"last")])), 100
         ) as got:
-            file = got[1].open()
+            file = got[1].body()
+            assert not isinstance(file, bytes)
             assert file.read(4) == b"0123"
             assert file.tell() == 4
             file.seek(8)

@@ -1,11 +1,11 @@
-"""Multipart forms: all parts go to one file on disk as they come, so that uploads take no memory."""
+"""Multipart forms: what is more than a little goes to one file on disk as it comes, so that uploads take no memory."""
 
 import asyncio
 import io
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Final, cast
@@ -21,7 +21,7 @@ from craftlog.runtime.errors import UnavailableError
 
 _MOST_PARTS: Final = 1000
 _AROUND_PARTS: Final = 256 * 1024
-# What comes in pieces goes to a thread at this size; what is smaller is sooner written than handed over.
+# What comes in pieces goes to the file, in a thread, at this size; a form that never gets there needs none.
 _HANDED_OVER: Final = 128 * 1024
 _MIME: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _NO_MIME: Final = "application/octet-stream"
@@ -34,17 +34,21 @@ class FormPart:
     field: str
     filename: str | None
     mime: str
-    spool: BinaryIO
+    spool: "_Spool"
     start: int
     size: int = 0
 
-    def open(self) -> BinaryIO:
-        """Return its bytes as a file, which stays readable when the form is closed, and ends with its last reader."""
-        return cast("BinaryIO", _Slice(os.dup(self.spool.fileno()), self.start, self.size))
+    def body(self) -> bytes | BinaryIO:
+        """Return its bytes, which stay readable when the form is closed: themselves or, of a large form, as a file."""
+        if self.spool.file is None:
+            return self.read()
+        return cast("BinaryIO", _Slice(os.dup(self.spool.file.fileno()), self.start, self.size))
 
     def read(self) -> bytes:
         """Return its bytes."""
-        return os.pread(self.spool.fileno(), self.size, self.start)
+        if self.spool.file is None:
+            return self.spool.few[self.start : self.start + self.size]
+        return os.pread(self.spool.file.fileno(), self.size, self.start)
 
 
 def is_form(request: Request) -> bool:
@@ -70,19 +74,19 @@ async def form(request: Request, most: int, most_in_part: int = MOST_BYTES) -> A
     _, options = parse_options_header(request.headers["content-type"])
     if b"boundary" not in options:
         raise InvalidError("Content-Type", "names no boundary")
-    with TemporaryFile() as spool:
-        reader = _Reader(cast("BinaryIO", spool), most_in_part)
+    with closing(_Spool()) as spool:
+        reader = _Reader(spool, most_in_part)
         try:
             parser = MultipartParser(options[b"boundary"], reader.callbacks())
             async for chunk in chunks(request, most + _AROUND_PARTS):
                 parser.write(chunk)
-                if reader.held >= _HANDED_OVER:
-                    await asyncio.to_thread(reader.write)
+                if spool.held >= _HANDED_OVER:
+                    await asyncio.to_thread(spool.write)
         except FormParserError as wrong:
             raise InvalidError("body", f"is no multipart form: {wrong}") from wrong
         if not reader.complete:
             raise InvalidError("body", "ends before its form does")
-        reader.write()
+        spool.end()
         yield reader.parts
 
 
@@ -104,20 +108,55 @@ def text(parts: Sequence[FormPart], name: str, most: int) -> str | None:
         raise InvalidError(name, f"is not UTF-8 at byte {wrong.start}") from wrong
 
 
-class _Reader:
-    """Take what the parser finds. ``held`` counts the bytes that wait to be written."""
+class _Spool:
+    """The bytes of all parts, one after the other: ``few`` in memory, or in a file. ``held`` counts those that wait."""
 
-    def __init__(self, spool: BinaryIO, most_in_part: int) -> None:
+    def __init__(self) -> None:
+        self.file: BinaryIO | None = None
+        self.few = b""
+        self.held = 0
+        self._waiting: list[memoryview] = []
+
+    def add(self, data: memoryview) -> None:
+        """Take bytes that stay as they are: there is no copy, since there may be a hundred forms at once."""
+        self._waiting.append(data)
+        self.held += len(data)
+
+    def write(self) -> None:
+        """Write what waits to the file."""
+        try:
+            self.file = self.file or cast("BinaryIO", TemporaryFile())  # noqa: SIM115 - whoever made this closes it
+            self.file.writelines(self._waiting)
+            self.file.flush()
+        except OSError as error:
+            raise UnavailableError("uploads cannot be kept now", error) from error
+        self._waiting, self.held = [], 0
+
+    def end(self) -> None:
+        """Make all that was added readable."""
+        if self.file:
+            self.write()
+        else:
+            self.few, self._waiting = b"".join(self._waiting), []
+
+    def close(self) -> None:
+        """Give the file up; readers have descriptors of their own."""
+        if self.file:
+            self.file.close()
+
+
+class _Reader:
+    """Take what the parser finds."""
+
+    def __init__(self, spool: _Spool, most_in_part: int) -> None:
         self.parts: list[FormPart] = []
         self._most = most_in_part
         self.complete = False
-        self.held = 0
         self._spool = spool
         self._end = 0
         self._name = b""
         self._value = b""
         self._headers: dict[bytes, bytes] = {}
-        self._waiting: list[memoryview] = []
 
     def callbacks(self) -> Any:
         """Return what the parser calls."""
@@ -131,15 +170,6 @@ class _Reader:
             "on_end": self._on_end,
         }
         return calls
-
-    def write(self) -> None:
-        """Write what waits."""
-        try:
-            self._spool.writelines(self._waiting)
-            self._spool.flush()
-        except OSError as error:
-            raise UnavailableError("uploads cannot be kept now", error) from error
-        self._waiting, self.held = [], 0
 
     def _on_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
@@ -171,8 +201,7 @@ class _Reader:
         if part.size > self._most:
             raise TooLargeError(f"{part.field}: more than {self._most} bytes")
         self._end += end - start
-        self.held += end - start
-        self._waiting.append(memoryview(data)[start:end])  # no copy: there may be a hundred at once
+        self._spool.add(memoryview(data)[start:end])
 
     def _on_end(self) -> None:
         self.complete = True

@@ -76,7 +76,7 @@ class Upload:
 
     path: str
     filename: str
-    file: BinaryIO
+    file: bytes | BinaryIO
     mime: str
     meta: dict[str, Any]
 

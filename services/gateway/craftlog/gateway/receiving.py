@@ -132,7 +132,7 @@ def _announced(file: FormPart) -> Attached:
 
 
 async def _put(gateway: Gateway, session: Address, files: Mapping[str, FormPart]) -> dict[str, Asset]:
-    kept = await asyncio.gather(*(gateway.objects.keep(session, file.open(), file.mime) for file in files.values()))
+    kept = await asyncio.gather(*(gateway.objects.keep(session, file.body(), file.mime) for file in files.values()))
     return dict(zip(files, kept, strict=True))
 
 

@@ -185,7 +185,7 @@ def _upload(parts: Sequence[FormPart]) -> Upload:
     if not name:
         raise InvalidError("file", "has no name")
     meta = text(parts, "meta", MOST_SMALL_BYTES)
-    return Upload(path, name, files[0].open(), files[0].mime, _meta(meta) if meta else {})
+    return Upload(path, name, files[0].body(), files[0].mime, _meta(meta) if meta else {})
 
 
 def _meta(sent: str) -> Json:
