@@ -5,11 +5,13 @@ from uuid import uuid4
 
 import pytest
 
+from craftlog.contracts.messages import Asset
 from craftlog.contracts.readmodels import BOARDS, SESSIONS, Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import heads
 from craftlog.gateway.appending import append, keyed
 from craftlog.gateway.auth import DEFAULT_PROJECT
+from craftlog.gateway.decider.disk import CreateDisk, DeleteDisk, StoreArtifact
 from craftlog.gateway.decider.session_commands import AppendMessages, CreateSession, DeleteSession, NewMessage
 from craftlog.gateway.dialects.openai import to_canonical
 from craftlog.gateway.errors import MissingError
@@ -38,6 +40,47 @@ async def project(gateway: Gateway, database: Database, address: Address, **head
     document: Document = {"_id": address.id, "project": DEFAULT_PROJECT, "seq": 1, **head}
     await collection.replace_one({"_id": address.id}, document, upsert=True)
     await gateway.log.client.publish(address.head_subject, str(head.get("version", 0)).encode())
+
+
+class TestIsCovered:
+    async def test_is_so_once_what_the_log_has_was_announced(self, gateway: Gateway) -> None:
+        address = Address(Kind.DISK, DEFAULT_PROJECT, str(uuid4()))
+        assert not await gateway.heads.is_covered(address)
+        await gateway.disks.transact(address, [CreateDisk()], cause=address.id)
+        assert not await gateway.heads.is_covered(address)
+        await announce(gateway, address, 1)
+        assert await gateway.heads.is_covered(address)
+        asset = Asset(bucket="b", s3_key="k", etag="e", sha256="0" * 64, mime="text/plain", size_b=1)
+        await gateway.disks.transact(address, [StoreArtifact("/", "a", asset, {})], cause="a")
+        assert not await gateway.heads.is_covered(address)
+        await announce(gateway, address, 2)
+        assert await gateway.heads.is_covered(address)
+
+    async def test_is_not_so_of_what_is_built_anew(self, gateway: Gateway) -> None:
+        address = Address(Kind.DISK, DEFAULT_PROJECT, str(uuid4()))
+        await gateway.disks.transact(address, [CreateDisk()], cause=address.id)
+        await announce(gateway, address, 1)
+        await announce(gateway, address, 0)
+        assert not await gateway.heads.is_covered(address)
+
+    async def test_is_not_so_of_what_was_deleted(self, gateway: Gateway) -> None:
+        address = Address(Kind.DISK, DEFAULT_PROJECT, str(uuid4()))
+        await gateway.disks.transact(address, [CreateDisk(), DeleteDisk()], cause=address.id)
+        await announce(gateway, address, 2)
+        assert not await gateway.heads.is_covered(address)
+
+    async def test_remembers_no_more_than_it_may(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(heads, "_MOST_ANNOUNCEMENTS", 2)
+        for _ in range(5):
+            await announce(gateway, Address(Kind.DISK, DEFAULT_PROJECT, str(uuid4())), 1)
+            await announce(gateway, Address(Kind.SESSION, DEFAULT_PROJECT, str(uuid4())), 1)
+        assert len(gateway.heads._announcements) == 2
+
+
+async def announce(gateway: Gateway, address: Address, version: int) -> None:
+    await gateway.log.client.publish(address.head_subject, str(version).encode())
+    await gateway.log.client.flush()
+    await asyncio.sleep(0)
 
 
 class TestSeen:

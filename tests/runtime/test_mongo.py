@@ -8,7 +8,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, NetworkTimeout, Ope
 
 from craftlog.contracts.readmodels import Changes
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.runtime.errors import RefusedError, UnavailableError
+from craftlog.runtime.errors import ConflictError, RefusedError, UnavailableError
 from craftlog.runtime.mongo import MongoStore, reach
 from craftlog.runtime.projector import Folded
 from craftlog.testing.examples import PROJECT
@@ -61,6 +61,20 @@ class TestWrite:
     async def test_of_a_refused_document_names_its_aggregate(self):
         store = MongoStore({"heads": Collection({"writeErrors": [INVALID]})}, "heads")
         assert await store.write([folded()]) == {PROJECT: "MongoDB refuses: the document is not valid"}
+
+
+class TestChildren:
+    async def test_that_are_mostly_new_are_replaced_where_they_are_not(self, database):
+        store = MongoStore(database, "heads", mostly_new=frozenset({"files"}))
+        await store.write([changed(Changes({}, {("files", "a"): {"n": 1}, ("files", "b"): {"n": 1}}))])
+        files = {("files", "a"): {"n": 2}, ("files", "b"): None, ("files", "c"): {"n": 2}}
+        again = changed(Changes({}, files, {("files", "d"): {"n": 3}}), 1)
+        await store.write([again])
+        expected = [{"_id": "a", "n": 2}, {"_id": "c", "n": 2}]
+        assert await database["files"].find({}).sort("_id", 1).to_list(None) == expected
+        with pytest.raises(ConflictError):
+            await store.write([again])
+        assert await database["files"].find({}).sort("_id", 1).to_list(None) == expected
 
 
 class TestPatches:

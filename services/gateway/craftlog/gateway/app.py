@@ -51,7 +51,7 @@ from craftlog.gateway.keys import Stamp
 from craftlog.gateway.limits import MOST_BYTES
 from craftlog.gateway.projects import begin_projects
 from craftlog.gateway.reads import Reads
-from craftlog.gateway.routes_message import Appends
+from craftlog.gateway.shortcuts import Shortcuts
 from craftlog.gateway.snapshots import Snapshots
 from craftlog.gateway.tracing import Traced
 from craftlog.runtime import telemetry
@@ -164,7 +164,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
         app.include_router(routes_admin.router)
     app.openapi = cache(lambda: document(app, PREFIX))  # type: ignore[method-assign] # the way that FastAPI names
     answers.register(app, lambda path: methods(app.openapi(), path))
-    return Traced(Door(Appends(app, gateway), keys), exported=settings.otlp_endpoint is not None)
+    return Traced(Door(Shortcuts(app, gateway), keys), exported=settings.otlp_endpoint is not None)
 
 
 def _route(app: FastAPI) -> None:

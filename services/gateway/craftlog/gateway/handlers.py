@@ -1,5 +1,6 @@
 """What a request wants becomes a command, and the command events."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +21,7 @@ from craftlog.gateway.files import Files
 from craftlog.gateway.heads import Heads
 from craftlog.gateway.limits import MOST_BYTES
 from craftlog.gateway.paths import Place
+from craftlog.gateway.proofs import Proofs
 from craftlog.gateway.reads import Reads
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.log import Log
@@ -45,6 +47,7 @@ class Gateway:
     spaces: Desk[space.Space, space.Command]
     artifact_bytes: int = MOST_BYTES
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
+    proofs: Proofs = field(default_factory=Proofs)
 
     async def check(self, address: Address, field: str) -> None:
         """Raise MissingError, naming the field, where the log holds no such aggregate, or its end."""
@@ -62,12 +65,17 @@ class Gateway:
         """
         # What is put for an aggregate that is gone has nobody to delete it but us and, should we die over it, ingest's
         # late sweep: so it is put soon after a proof that the aggregate is there.
-        await self.check(address, field)
+        now = asyncio.get_running_loop().time()
+        if not self.proofs.hold(address, now):
+            await self.check(address, field)
         try:
             yield
         except AbsentError:
+            self.proofs.forget(address)
             await self.objects.delete_prefix(prefix_of(address))
             raise
+        # It was there when its event was appended, and so even more when all this began.
+        self.proofs.note(address, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +161,10 @@ async def store_artifact(gateway: Gateway, address: Address, wanted: Upload) -> 
         MissingError: there is no such disk.
         AbsentError: it was deleted meanwhile; the bytes are gone again.
     """
-    await gateway.check(address, "disk_id")
-    asset = await gateway.objects.keep(address, wanted.file, wanted.mime)
-    command = disk.StoreArtifact(wanted.path, wanted.filename, asset, wanted.meta)
-    try:
+    async with gateway.putting(address, "disk_id"):
+        asset = await gateway.objects.keep(address, wanted.file, wanted.mime)
+        command = disk.StoreArtifact(wanted.path, wanted.filename, asset, wanted.meta)
         decided = await gateway.disks.transact(address, [command], cause=str(uuid4()))
-    except AbsentError:
-        await gateway.objects.delete(asset.s3_key)
-        raise
     when = decided.recorded[0].time
     return {
         "disk_id": address.id,

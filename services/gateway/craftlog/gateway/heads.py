@@ -1,6 +1,7 @@
 """Reading your own writes: ask the log how far an aggregate is, and wait until its read model is there too."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ READ_BUDGET: Final = 5.0
 CREATE_BUDGET: Final = 1.0
 _LOOK_EVERY: Final = 1.0
 _NEVER: Final = 2**63
+_MOST_ANNOUNCEMENTS: Final = 10_000
+_OF_DISKS: Final = f"{HEADS.removesuffix('>')}{Kind.DISK}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Heads:
         self._log = log
         self._database = database
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._announcements: OrderedDict[str, int] = OrderedDict()
         self._last = Together(self._look_at_log)
         self._head = {kind: Together(partial(by_id, database[name])) for kind, name in COLLECTIONS.items()}
 
@@ -68,6 +72,18 @@ class Heads:
     async def last(self, address: Address) -> Recorded | None:
         """Return the newest event of an aggregate as ``Log.last`` does."""
         return await self._last(address)
+
+    async def is_covered(self, address: Address) -> bool:
+        """Tell whether the read model of a disk is known to have all that the log has; else look with ``seen``.
+
+        Who writes it has said so: that spares a look at the head. While a read model is built anew something may be
+        missing in it nevertheless.
+        """
+        with suppress(UndecodableError):
+            last = await self.last(address)
+            known = self._announcements.get(address.head_subject, 0)
+            return last is not None and not last.is_tombstone and known >= last.version
+        return False
 
     async def seen(self, address: Address, budget: float = READ_BUDGET) -> Seen:
         """Return the head once it has reached the log.
@@ -146,6 +162,11 @@ class Heads:
                 self._waiting.pop(address.head_subject, None)
 
     async def _on_announcement(self, message: Msg) -> None:
+        if message.subject.startswith(_OF_DISKS):
+            self._announcements[message.subject] = int(message.data)
+            self._announcements.move_to_end(message.subject)
+            if len(self._announcements) > _MOST_ANNOUNCEMENTS:
+                self._announcements.popitem(last=False)
         for moved in self._waiting.get(message.subject, ()):
             moved.set()
 

@@ -16,7 +16,7 @@ from craftlog.gateway import content, paths, wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.bodies import MOST_SMALL_BYTES, small_object
 from craftlog.gateway.errors import InvalidError, MissingError, TooLargeError
-from craftlog.gateway.fields import Json, a_text, an_object
+from craftlog.gateway.fields import Json, a_text, an_id, an_object
 from craftlog.gateway.forms import FormPart, form, is_form, text
 from craftlog.gateway.handlers import Gateway, Upload, describe_artifact, remove_artifact, store_artifact
 from craftlog.gateway.limits import parse
@@ -43,11 +43,7 @@ LineLimit = Annotated[Annotated[int, Field(ge=1, le=_MOST_LINES)] | None, or_def
 @router.post("", status_code=201)
 async def store(request: Request, gateway: Wired, project: Project, disk_id: Id) -> Response:
     """Put a file: multipart ``file``, ``file_path?`` (only its directory counts), ``meta?`` (a JSON object)."""
-    if not is_form(request):
-        raise InvalidError("body", "must be multipart/form-data with a field file")
-    async with form(request, gateway.artifact_bytes, gateway.artifact_bytes) as parts:
-        stored = await store_artifact(gateway, Address(Kind.DISK, project, disk_id), _upload(parts))
-    return answer(wire.artifact(stored), status=201)
+    return await stored(gateway, project, disk_id, request)
 
 
 @router.get("")
@@ -67,9 +63,9 @@ async def get(
 
     With a line offset or limit the content is those lines, and says how many there are in all.
     """
-    stored, stalled = await _file(gateway, project, disk_id, file_path)
-    asset, name = stored["asset"], stored["filename"]
-    data: Json = {"artifact": wire.artifact(stored)}
+    found, stalled = await _file(gateway, project, disk_id, file_path)
+    asset, name = found["asset"], found["filename"]
+    data: Json = {"artifact": wire.artifact(found)}
     if with_public_url:
         headers = {
             "response-content-type": asset["mime"],
@@ -79,8 +75,8 @@ async def get(
     kind = content.kind_of(name, asset["mime"])
     if with_content and kind:
         lines = None if line_offset is line_limit is None else content.Lines(line_offset or 0, line_limit)
-        if found := await _content(gateway, asset["s3_key"], kind, lines):
-            data["content"] = found
+        if parsed := await _content(gateway, asset["s3_key"], kind, lines):
+            data["content"] = parsed
     return answer(data, stalled=stalled)
 
 
@@ -117,16 +113,7 @@ async def ls(gateway: Wired, project: Project, disk_id: Id, path: Text = None) -
 @router.get("/download")
 async def download(gateway: Wired, project: Project, disk_id: Id, file_path: Needed) -> Response:
     """Download a file's bytes."""
-    stored, _ = await _file(gateway, project, disk_id, file_path)
-    asset = stored["asset"]
-    with_name = {"Content-Disposition": paths.attachment(stored["filename"]), "ETag": f'"{asset["sha256"]}"'}
-    headers = {**_SAFE, **with_name, "Content-Length": str(asset["size_b"]), "Content-Type": asset["mime"]}
-    try:
-        if asset["size_b"] <= PIECE:
-            return Response(await gateway.objects.get(asset["s3_key"]), headers=headers)
-        return StreamingResponse(await gateway.objects.pieces(asset["s3_key"]), headers=headers)
-    except ObjectMissingError as gone:
-        raise MissingError("file_path: this file was just removed") from gone
+    return await downloaded(gateway, project, disk_id, file_path)
 
 
 @router.get("/zip")
@@ -142,6 +129,30 @@ async def zip_(gateway: Wired, project: Project, disk_id: Id, path: Text = None)
     headers = {**_SAFE, "Content-Disposition": paths.attachment(name)}
     entries = _entries(gateway, root, first, files)
     return StreamingResponse(zipped(gateway.objects, entries), headers=headers, media_type="application/zip")
+
+
+async def stored(gateway: Gateway, project: str, disk_id: str, request: Request) -> Response:
+    """Put the file that a request carries, and answer it."""
+    address = Address(Kind.DISK, project, an_id(disk_id, "disk_id"))
+    if not is_form(request):
+        raise InvalidError("body", "must be multipart/form-data with a field file")
+    async with form(request, gateway.artifact_bytes, gateway.artifact_bytes) as parts:
+        made = await store_artifact(gateway, address, _upload(parts))
+    return answer(wire.artifact(made), status=201)
+
+
+async def downloaded(gateway: Gateway, project: str, disk_id: str, file_path: str) -> Response:
+    """Answer with a file's bytes."""
+    found, _ = await _file(gateway, project, an_id(disk_id, "disk_id"), file_path)
+    asset = found["asset"]
+    with_name = {"Content-Disposition": paths.attachment(found["filename"]), "ETag": f'"{asset["sha256"]}"'}
+    headers = {**_SAFE, **with_name, "Content-Length": str(asset["size_b"]), "Content-Type": asset["mime"]}
+    try:
+        if asset["size_b"] <= PIECE:
+            return Response(await gateway.objects.get(asset["s3_key"]), headers=headers)
+        return StreamingResponse(await gateway.objects.pieces(asset["s3_key"]), headers=headers)
+    except ObjectMissingError as gone:
+        raise MissingError("file_path: this file was just removed") from gone
 
 
 async def _entries(
@@ -160,11 +171,14 @@ async def _entries(
 async def _file(gateway: Gateway, project: str, disk_id: str, file_path: str) -> tuple[Document, int | None]:
     """Return a file's document, and the version at which its disk is stalled."""
     place = paths.split(file_path)
-    seen = await gateway.heads.seen(Address(Kind.DISK, project, disk_id))
-    stored = await gateway.files.file(disk_id, place)
-    if stored is None:
+    address = Address(Kind.DISK, project, disk_id)
+    if await gateway.heads.is_covered(address) and (found := await gateway.files.file(disk_id, place)):
+        return found, None
+    seen = await gateway.heads.seen(address)
+    found = await gateway.files.file(disk_id, place)
+    if found is None:
         raise MissingError(f"file_path: there is no file {''.join(place)} on this disk")
-    return stored, seen.stalled
+    return found, seen.stalled
 
 
 async def _content(gateway: Gateway, key: str, kind: str, lines: content.Lines | None) -> Json | None:

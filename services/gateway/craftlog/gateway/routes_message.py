@@ -1,18 +1,14 @@
 """Messages: in and out in any format, in order, each at its position for ever."""
 
-import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway.answers import answer, answer_to, answer_with
+from craftlog.gateway.answers import answer, answer_with
 from craftlog.gateway.counting import total_tokens
-from craftlog.gateway.door import project_of
 from craftlog.gateway.editing import strategies
-from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.parameters import Id, Off, On, OtherId, Project, Text, Wired, or_default
 from craftlog.gateway.reading import Wish, page
 from craftlog.gateway.receiving import receive_many, receive_one
@@ -21,32 +17,6 @@ router = APIRouter(prefix="/session/{session_id}", tags=["session"])
 
 Format = Annotated[Literal["openai", "anthropic", "gemini", "acontext"], or_default("openai"), Query()]
 Count = Annotated[int, or_default(0), Query(ge=0, le=200)]
-_PATH: Final = re.compile(r"/api/v1/session/([^/]+)/messages")
-
-
-class Appends:
-    """ASGI: most requests append a message, and go past the framework to what the route below does."""
-
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        """Args: app: what answers all other requests."""
-        self._app = app
-        self._gateway = gateway
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if found is None:
-            await self._app(scope, receive, send)
-            return
-        try:
-            response = await self._append(Request(scope, receive), found[1])
-        except Exception as error:  # noqa: BLE001 - as in the framework: each has its answer, the last is 500
-            response = answer_to(error)
-        await response(scope, receive, send)
-
-    async def _append(self, request: Request, session_id: str) -> Response:
-        project = project_of(request.scope)
-        return answer(await receive_one(self._gateway, project, session_id, request), status=201)
 
 
 @router.post("/messages", status_code=201)

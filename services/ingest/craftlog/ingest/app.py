@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from craftlog.contracts.readmodels import DISKS, MESSAGES, PROJECTS, SESSIONS, SPACES
+from craftlog.contracts.readmodels import ARTIFACTS, DISKS, MESSAGES, PROJECTS, SESSIONS, SPACES
 from craftlog.contracts.subjects import Kind
 from craftlog.ingest import projection
 from craftlog.ingest.handlers import Eraser, LateSweep
@@ -36,7 +36,8 @@ async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
     erasures = Erasures(database)
     eraser, late = Eraser(log, erasures, objects), LateSweep(erasures, objects)
     sessions = MongoStore(database, SESSIONS, insert_only=frozenset({MESSAGES}))
-    projects, disks, spaces = (MongoStore(database, heads) for heads in (PROJECTS, DISKS, SPACES))
+    disks = MongoStore(database, DISKS, mostly_new=frozenset({ARTIFACTS}))
+    projects, spaces = (MongoStore(database, heads) for heads in (PROJECTS, SPACES))
     projector = partial(Projector, log, written=eraser.on_written)
     yield Running(
         projectors=[
