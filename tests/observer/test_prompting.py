@@ -22,6 +22,7 @@ from craftlog.observer.modelled import count
 from craftlog.observer.prompting import Budget, remembered, render
 
 BUDGET = Budget(board=600, messages=1500)
+HEADINGS = 40  # tokens
 
 
 def message(position, *parts, role="user", **meta):
@@ -141,22 +142,27 @@ parts = st.one_of(
     st.builds(lambda text: Part(type="text", text=text), st.text(max_size=3000)),
     st.builds(
         lambda name, arguments: Part(type="tool-call", meta={"id": "c", "name": name, "arguments": arguments}),
-        st.text(max_size=300),
+        st.text(max_size=3000),
         st.text(max_size=3000),
     ),
     st.builds(lambda text: Part(type="tool-result", text=text, meta={"tool_call_id": "c"}), st.text(max_size=3000)),
-    st.builds(lambda name: Part(type="image", filename=name), st.text(max_size=200)),
+    st.builds(lambda name: Part(type="image", filename=name), st.text(max_size=3000)),
 )
 
 
 class TestBudget:
     @settings(max_examples=40)
-    @given(st.lists(st.lists(parts, max_size=8), min_size=1, max_size=16), st.integers(0, 300))
-    def test_holds_whatever_was_said_and_however_long_the_board_is(self, conversation, tasks):
+    @given(
+        st.lists(st.lists(parts, max_size=8), min_size=1, max_size=16),
+        st.integers(0, 300),
+        st.lists(st.text(max_size=500), max_size=12),
+    )
+    def test_holds_whatever_was_said_and_however_long_the_board_is(self, conversation, tasks, preferences):
         messages = [message(at, *own) for at, own in enumerate(conversation, start=1)]
         board = board_of(*(opened(order, f"Task {order} " + "word " * 60) for order in range(1, tasks + 1)))
+        board = reduce(evolve, [UserPreferenceNoted(preference=one) for one in preferences], board)
         memory = remembered(board, messages)
         board = evolve(board, SessionObserved(through_position=len(messages), engine="m", memory=memory))
         text = render(board, messages, BUDGET, count)
         if text is not None:
-            assert count(text) <= BUDGET.board + BUDGET.messages + 3 * 4 * 500
+            assert count(text) <= BUDGET.board + BUDGET.messages + HEADINGS

@@ -1,6 +1,6 @@
 """Pure: what may happen to the board of one session, and what each fact makes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -95,8 +95,12 @@ def evolve(state: State, event: Event) -> State:
             state = replace(state, skipped=state.skipped | {position})
         case _:
             linked = event.positions if isinstance(event, MessagesLinked) else ()
-            state = replace(state, tasks=tasks.evolve(state.tasks, event), planning=state.planning.difference(linked))
+            state = replace(state, tasks=tasks.evolve(state.tasks, event), planning=_less(state.planning, linked))
     return state
+
+
+def _less(planning: frozenset[int], linked: Collection[int]) -> frozenset[int]:
+    return planning if planning.isdisjoint(linked) else planning.difference(linked)
 
 
 def _observe(state: State, command: BeginObserving | FinishObserving) -> list[Event]:

@@ -43,9 +43,9 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
     Raises:
         ValueError: an event is about a task that was never opened.
     """
-    # Only what changes is copied: the head stays as the caller has it.
-    board: Document = {**_EMPTY, **_copied(dict(head or {}))}
-    tasks: dict[str, Document] = {task["id"]: _copied(task) for task in board["tasks"]}
+    # Only what changes is copied: the head stays as the caller has it, and a long board costs little more than a short.
+    board: Document = {**_EMPTY, **(head or {})}
+    tasks = _Tasks(board["tasks"])
     usage = before = _usage(board)
     for recorded in events:
         match recorded.event:
@@ -56,13 +56,13 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
                 usage = counted(usage, spent, read_between(board["through_position"], through, skipped))
                 board |= {"through_position": through, "memory": memory}
             case TaskOpened() as opened:
-                tasks[opened.task_id] = _opened(opened, recorded)
+                tasks.open(_opened(opened, recorded))
             case UserPreferenceNoted(preference=preference):
                 board["preferences"] = [*board["preferences"], preference]
             case MessageSkipped(position=position, reason=reason):
                 board["skipped"] = [*board["skipped"], {"position": position, "reason": reason}]
             case PlanningLinked(positions=positions):
-                _unlink(tasks, set(positions))
+                tasks.unlink(set(positions))
                 board["planning"] = sorted({*board["planning"], *positions})
             case (
                 TaskDescribed()
@@ -72,15 +72,15 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
                 | TaskSucceeded()
                 | TaskFailed() as about
             ):
-                _fold(_task(tasks, about.task_id), about)
-                tasks[about.task_id]["updated_at"] = recorded.time
+                _fold(tasks.changed(about.task_id, recorded), about)
             case MessagesLinked(task_id=task_id, positions=positions):
-                _link(tasks, _task(tasks, task_id), set(positions))
-                board["planning"] = [position for position in board["planning"] if position not in positions]
-                tasks[task_id]["updated_at"] = recorded.time
+                owner = tasks.changed(task_id, recorded)
+                tasks.unlink(set(positions))
+                owner["positions"] = sorted({*owner["positions"], *positions})
+                board["planning"] = _without(board["planning"], set(positions))
             case _:
                 pass  # a type that this reader does not know changes nothing
-    head = {**board, "tasks": sorted(tasks.values(), key=_rank), "usage": _stored(usage)}
+    head = {**board, "tasks": tasks.by_rank(), "usage": _stored(usage)}
     return _with_usage(head, events, {day: used for day, used in usage.items() if used != before.get(day)})
 
 
@@ -129,10 +129,6 @@ def _remembered(task: Mapping[str, Any]) -> Task:
     )
 
 
-def _copied(task: Document) -> Document:
-    return {name: list(value) if isinstance(value, list) else value for name, value in task.items()}
-
-
 def _opened(opened: TaskOpened, recorded: Recorded) -> Document:
     return {
         "id": opened.task_id,
@@ -150,10 +146,53 @@ def _opened(opened: TaskOpened, recorded: Recorded) -> Document:
     }
 
 
-def _task(tasks: Mapping[str, Document], task_id: str) -> Document:
-    if task_id not in tasks:
-        raise ValueError(f"task {task_id} was never opened")
-    return tasks[task_id]
+class _Tasks:
+    """The stored tasks of a board, each of which is copied when it first changes."""
+
+    def __init__(self, stored: Sequence[Document]) -> None:
+        self._tasks = {str(task["id"]): task for task in stored}
+        self._own = set[str]()
+
+    def open(self, task: Document) -> None:
+        """Add a task."""
+        self._tasks[task["id"]] = task
+        self._own.add(task["id"])
+
+    def changed(self, task_id: str, recorded: Recorded) -> Document:
+        """Return a task to change as of a fact; raises ValueError where it was never opened."""
+        if task_id not in self._tasks:
+            raise ValueError(f"task {task_id} was never opened")
+        task = self._to_change(task_id)
+        task["updated_at"] = recorded.time
+        return task
+
+    def unlink(self, positions: set[int]) -> None:
+        """Take messages from the tasks that have them."""
+        first = min(positions, default=0)
+        later = [task for task in self._tasks.values() if task["positions"] and task["positions"][-1] >= first]
+        for task in later:
+            if (left := _without(task["positions"], positions)) is not task["positions"]:
+                self._to_change(task["id"])["positions"] = left
+
+    def by_rank(self) -> list[Document]:
+        """Return all tasks in their order."""
+        return sorted(self._tasks.values(), key=_rank)
+
+    def _to_change(self, task_id: str) -> Document:
+        if task_id not in self._own:
+            task = self._tasks[task_id]
+            self._tasks[task_id] = {
+                name: list(value) if isinstance(value, list) else value for name, value in task.items()
+            }
+            self._own.add(task_id)
+        return self._tasks[task_id]
+
+
+def _without(ascending: list[int], positions: set[int]) -> list[int]:
+    """Return positions without some; the same list where it has none of these."""
+    if positions.isdisjoint(ascending):
+        return ascending
+    return [position for position in ascending if position not in positions]
 
 
 def _rank(task: Mapping[str, Any]) -> str:
@@ -177,15 +216,3 @@ def _fold(task: Document, event: _About) -> None:
             task["status"] = "success"
         case TaskFailed(reason=reason):
             task |= {"status": "failed", "reason": reason}
-
-
-def _link(tasks: Mapping[str, Document], owner: Document, positions: set[int]) -> None:
-    own = positions.union(owner["positions"])
-    _unlink(tasks, positions)
-    owner["positions"] = sorted(own)
-
-
-def _unlink(tasks: Mapping[str, Document], positions: set[int]) -> None:
-    for task in tasks.values():
-        if not positions.isdisjoint(task["positions"]):
-            task["positions"] = [position for position in task["positions"] if position not in positions]

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from craftlog.contracts.messages import Message, Part
 from craftlog.observer.decider import State, Task
 from craftlog.observer.proposals import name_of
 
+T = TypeVar("T")
 Count = Callable[[str], int]
 
 _NOTES_SHOWN: Final = 3
@@ -16,6 +17,7 @@ _PREFERENCES_SHOWN: Final = 10
 _LONGEST_CLOSED: Final = 120  # characters of what a finished task was about
 _LONGEST_RECENT: Final = 400  # characters of a message that was read before
 _RECENT: Final = 3
+_SHARE_OF_RECENT: Final = 4  # a fourth of the messages' tokens at most
 _RECENT_PARTS: Final = 4
 _MOST_PARTS: Final = 256  # of a message
 _MOST_CALLS: Final = 64  # without a result, remembered
@@ -27,7 +29,7 @@ _SHORTEST_CLIP: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many tokens a prompt may have besides its fixed part: for the board and for the new messages."""
+    """How many tokens a prompt may have besides its fixed part: for the board, and for messages, new or read before."""
 
     board: int = 3_000
     messages: int = 8_000
@@ -39,10 +41,11 @@ def render(board: State, messages: Sequence[Message], budget: Budget, count: Cou
     One message always fits, however little is left of it.
     """
     recent, called = _memory(board)
-    new = _messages_in_words(messages, called, budget.messages, count)
+    shown, left = _newest_that_fit(reversed(recent), budget.messages // _SHARE_OF_RECENT, count)
+    new = _messages_in_words(messages, called, left + budget.messages - budget.messages // _SHARE_OF_RECENT, count)
     if new is None:
         return None
-    before = _lines(recent)
+    before = _lines(shown)
     return f"# Board\n{board_in_words(board, budget.board, count)}\n\n# Read before\n{before}\n\n# New messages\n{new}"
 
 
@@ -53,11 +56,13 @@ def board_in_words(board: State, budget: int, count: Count) -> str:
     """
     open_tasks = [task for task in board.tasks.values() if task.status in {"pending", "running"}]
     closed = [task for task in board.tasks.values() if task.status in {"success", "failed"}]
-    shown: dict[str, Any] = {"preferences": list(board.preferences[-_PREFERENCES_SHOWN:])}
-    left = budget - count(_json(shown)) - _OVERHEAD
-    opened, left = _newest_that_fit([_in_full(task) for task in open_tasks], left, count)
-    ended, left = _newest_that_fit([_in_short(task) for task in closed], left, count)
-    shown |= {"open": opened, "closed": ended}
+    preferences, left = _newest_that_fit(
+        reversed(board.preferences[-_PREFERENCES_SHOWN:]), (budget - _OVERHEAD) // 2, count
+    )
+    left += (budget - _OVERHEAD) - (budget - _OVERHEAD) // 2
+    opened, left = _newest_that_fit(map(_in_full, reversed(open_tasks)), left, count)
+    ended, left = _newest_that_fit(map(_in_short, reversed(closed)), left, count)
+    shown: dict[str, Any] = {"preferences": preferences, "open": opened, "closed": ended}
     if hidden := len(board.tasks) - len(opened) - len(ended):
         shown["not_shown"] = hidden
     return _json(shown)
@@ -103,9 +108,10 @@ def _parts_of(messages: Iterable[Message], kind: str) -> list[Part]:
     return [part for message in messages for part in message.parts if part.type == kind]
 
 
-def _newest_that_fit(items: Sequence[dict[str, Any]], budget: int, count: Count) -> tuple[list[dict[str, Any]], int]:
-    kept: list[dict[str, Any]] = []
-    for item in reversed(items):
+def _newest_that_fit(newest_first: Iterable[T], budget: int, count: Count) -> tuple[list[T], int]:
+    """Return the newest that fit a budget, in their order, and what they leave of it; no more of them are made."""
+    kept: list[T] = []
+    for item in newest_first:
         cost = count(_json(item)) + 1
         if cost > budget:
             break
@@ -144,12 +150,13 @@ def _part(part: Part, names: Mapping[str, str], longest: int) -> dict[str, Any]:
         case "tool-call":
             arguments = meta.get("arguments")
             said = arguments if isinstance(arguments, str) else _json(arguments)
-            return {"call": str(meta.get("name")), "arguments": _clipped(said, longest)}
+            return {"call": str(meta.get("name"))[:_LONGEST_NAME], "arguments": _clipped(said, longest)}
         case "tool-result":
             name = meta.get("name") or names.get(str(meta.get("tool_call_id")))
-            return {"result_of": name, "text": text}
+            return {"result_of": name and str(name)[:_LONGEST_NAME], "text": text}
         case kind:
-            return {kind: part.filename or str(meta.get("filename") or ""), **({"text": text} if text else {})}
+            filename = part.filename or str(meta.get("filename") or "")
+            return {kind: _clipped(filename, _LONGEST_NAME), **({"text": text} if text else {})}
 
 
 def _clipped(text: str, longest: int) -> str:

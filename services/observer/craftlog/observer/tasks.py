@@ -94,13 +94,17 @@ def must_exist(positions: Collection[int]) -> None:
         raise Rejected(f"There is no message at position {wrong[0]}. Positions count from 1.")
 
 
-def without(tasks: Tasks, moved: frozenset[int]) -> dict[str, Task]:
+def without(tasks: Tasks, moved: frozenset[int]) -> Tasks:
     """Return the tasks without the messages at these positions."""
-    after = dict(tasks)
-    for task in tasks.values():
-        if not moved.isdisjoint(_within(task, moved)):
-            after[task.id] = replace(task, positions=tuple(at for at in task.positions if at not in moved))
-    return after
+    # Most links are of new messages, which no task of a long board has: then nothing is copied, and hardly looked at.
+    first = min(moved, default=0)
+    later = [task for task in tasks.values() if task.positions and task.positions[-1] >= first]
+    poorer = {
+        task.id: replace(task, positions=tuple(at for at in task.positions if at not in moved))
+        for task in later
+        if not moved.isdisjoint(task.positions)
+    }
+    return {**tasks, **poorer} if poorer else tasks
 
 
 def _open(tasks: Tasks, command: OpenTask) -> list[Event]:
@@ -171,10 +175,9 @@ def _link(task: Task, positions: tuple[int, ...]) -> list[Event]:
 
 def _linked(tasks: Tasks, task_id: str, moved: frozenset[int]) -> Tasks:
     own = tasks[task_id]
-    others = without({name: task for name, task in tasks.items() if name != task_id}, moved)
-    new = sorted(moved.difference(_within(own, moved)))
+    new = moved.difference(_within(own, moved))
     own = replace(own, positions=tuple(sorted((*own.positions, *new))))
-    return {name: own if name == task_id else others[name] for name in tasks}
+    return {**without(tasks, new), task_id: own}
 
 
 def _within(task: Task, positions: Collection[int]) -> Collection[int]:
