@@ -1,5 +1,6 @@
 """The board says yes, no, or nothing new, and never changes its mind about the past."""
 
+from dataclasses import replace
 from functools import reduce
 
 import pytest
@@ -40,6 +41,7 @@ from craftlog.observer.commands import (
     SucceedTask,
 )
 from craftlog.observer.decider import INITIAL, OutrunError, Rejected, State, decide, evolve
+from craftlog.observer.sizes import FULL
 from craftlog.testing.scenario import Scenario
 
 board: Scenario[State, Command] = Scenario(decide, evolve, INITIAL)
@@ -229,6 +231,29 @@ class TestObserving:
 
     def test_never_goes_back(self):
         board.given(observed).when(FinishObserving(3, "rules")).then_rejected(Rejected, "read through 4")
+
+
+class TestFull:
+    full = replace(reduce(evolve, [opened, started], INITIAL), size=FULL)
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            OpenTask("t2", "More", "rules"),
+            DescribeTask("t1", "Collect the news and more of them"),
+            RecordProgress("t1", "I searched."),
+            NotePreference("t1", "In French."),
+            NoteUserPreference("In French."),
+        ],
+    )
+    def test_is_a_board_that_takes_no_more_text(self, command):
+        with pytest.raises(Rejected, match="board is full"):
+            decide(self.full, command)
+
+    def test_is_a_board_on_which_work_goes_on(self):
+        assert decide(self.full, OpenTask("t1", "Collect the news", "rules")) == []
+        for command in (DescribeTask("t1", "Less"), LinkMessages("t1", (1,)), SucceedTask("t1"), FailTask("t1", "No.")):
+            assert decide(self.full, command)
 
 
 class TestDeleteBoard:

@@ -1,6 +1,7 @@
 """The rules read a conversation's structure into a board, the same one however the messages arrive."""
 
 import json
+from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from craftlog.contracts.messages import Message, Part
 from craftlog.observer.commands import BeginObserving, FinishObserving
 from craftlog.observer.decider import INITIAL, decide, evolve
 from craftlog.observer.rules import RulesAgent, read
+from craftlog.observer.sizes import FULL
 from craftlog.testing.examples import SESSION, SESSION_ID
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "airline_runs.jsonl"
@@ -550,11 +552,18 @@ class TestAnyMessage:
         [_, late] = messages(user("Hi"), user("Please fix it"))
         assert observe(board, [late]).through_position == 2
 
-    def test_may_make_a_long_session_without_filling_the_board(self):
+    def test_may_make_a_long_session_of_many_tasks(self):
         said = [user("Now write another page"), agent("It is written.")] * 500
         board = board_after(*said)
-        assert len(board.tasks) == 200
+        assert len(board.tasks) == 500
         assert len(json.dumps(board.memory)) < 10_000
+
+    def test_may_come_when_the_board_is_full(self):
+        said = messages(*[user("Now write another page, in French please"), agent("It is written.")] * 3)
+        board = observe(INITIAL, said[:2])
+        full = observe(replace(board, size=FULL), said[2:])
+        assert full.through_position == 6
+        assert (full.tasks.keys(), full.size) == (board.tasks.keys(), FULL)
 
 
 @pytest.fixture(scope="module")

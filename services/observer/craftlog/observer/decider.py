@@ -24,6 +24,7 @@ from craftlog.observer.commands import (
     NoteUserPreference,
     SkipMessage,
 )
+from craftlog.observer.sizes import FULL, growth
 from craftlog.observer.tasks import Rejected, Task, Tasks
 from craftlog.observer.usage import counted, read_between
 
@@ -41,7 +42,8 @@ class State:
     """A board: its tasks by id in their order, how far it has read, and what its engine wants to know again.
 
     ``preferences`` are the user's for the whole session. ``planning`` are the positions of talk about what to do,
-    ``skipped`` those of messages that cannot be read. ``usage`` is what observing took, by day.
+    ``skipped`` those of messages that cannot be read. ``usage`` is what observing took, by day;
+    ``size`` is that of the board in bytes.
     """
 
     tasks: Tasks = field(default_factory=dict)
@@ -51,7 +53,13 @@ class State:
     through_position: int = 0
     memory: Mapping[str, Any] = field(default_factory=dict)
     usage: Mapping[str, Used] = field(default_factory=dict)
+    size: int = 0
     deleted: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the board takes no more tasks, notes and preferences."""
+        return self.size >= FULL
 
 
 INITIAL: Final = State()
@@ -73,13 +81,21 @@ def decide(state: State, command: Command) -> list[Event]:
         case BeginObserving() | FinishObserving():
             return _observe(state, command)
         case NoteUserPreference() | LinkPlanning() | SkipMessage():
-            return _note(state, command)
+            decided = _note(state, command)
         case _:
-            return tasks.decide(state.tasks, command)
+            decided = tasks.decide(state.tasks, command)
+    if state.is_full and any(growth(state.tasks, event) > 0 for event in decided):
+        raise Rejected("The board is full. Go on with the tasks that it has, without further notes and preferences.")
+    return decided
 
 
 def evolve(state: State, event: Event) -> State:
     """Return the board after a fact. Facts about tasks that it has never seen change nothing."""
+    after, grown = _evolve(state, event), growth(state.tasks, event)
+    return replace(after, size=after.size + grown) if grown else after
+
+
+def _evolve(state: State, event: Event) -> State:
     match event:
         case BoardDeleted():
             state = State(deleted=True)

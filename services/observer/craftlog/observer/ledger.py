@@ -25,8 +25,8 @@ ENGINE: Final = "rules"
 _LONGEST_DESCRIPTION: Final = 300
 _LONGEST_NOTE: Final = 240
 _LONGEST_PREFERENCE: Final = 200
-# One board is one document: these keep the largest one well below what MongoDB takes.
-_MOST_TASKS: Final = 200
+# Whoever reads a board reads all of it; what it takes at all is for the decider to say.
+_MOST_TASKS: Final = 1_000
 _MOST_NOTES: Final = 50
 _MOST_PREFERENCES: Final = 10
 _MOST_HELD: Final = 64
@@ -97,7 +97,7 @@ class Ledger:
     def note(self, task_id: str, note: str) -> None:
         """Record progress of a running task; of endless progress, the beginning."""
         task = self.board.tasks[task_id]
-        if task.status == "running" and len(task.notes) < _MOST_NOTES:
+        if task.status == "running" and len(task.notes) < _MOST_NOTES and not self.board.is_full:
             self._do(RecordProgress(task_id, clip(note, _LONGEST_NOTE)))
 
     def wish(self, task_id: str | None, preference: str) -> None:
@@ -105,7 +105,7 @@ class Ledger:
         preference = clip(preference, _LONGEST_PREFERENCE)
         if task_id is None:
             self.memory.wishes = [*self.memory.wishes, preference][-_MOST_PREFERENCES:]
-        elif len(self.board.tasks[task_id].preferences) < _MOST_PREFERENCES:
+        elif len(self.board.tasks[task_id].preferences) < _MOST_PREFERENCES and not self.board.is_full:
             self._do(NotePreference(task_id, preference))
 
     def take_up(self, description: str | None = None) -> str:
@@ -120,7 +120,7 @@ class Ledger:
 
     def follow_plan(self) -> str:
         """Open the steps of the proposed plan as tasks; the first is next."""
-        if len(self.board.tasks) + len(self.memory.proposed) > _MOST_TASKS:
+        if self.board.is_full or len(self.board.tasks) + len(self.memory.proposed) > _MOST_TASKS:
             return self.take_up(self.memory.proposed[0])
         if self.memory.waiting is None:
             self.memory.goal = self.memory.current
@@ -192,7 +192,7 @@ class Ledger:
         self.memory.evidence = Evidence()
 
     def _open(self, description: str) -> str:
-        if len(self.board.tasks) >= _MOST_TASKS:
+        if len(self.board.tasks) >= _MOST_TASKS or self.board.is_full:
             return list(self.board.tasks)[-1]
         task_id = event_id(self._session_id, "task", str(self.position), str(self._opened_here))
         self._opened_here += 1

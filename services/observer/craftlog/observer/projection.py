@@ -23,6 +23,7 @@ from craftlog.contracts.events import (
 from craftlog.contracts.readmodels import USAGE, Changes, Document
 from craftlog.observer.decider import State, Task
 from craftlog.observer.ranks import rank_of
+from craftlog.observer.sizes import size_of
 from craftlog.observer.usage import Usage, counted, read_between
 
 _EMPTY: Final[Mapping[str, Any]] = {
@@ -88,14 +89,17 @@ def snapshot(document: Mapping[str, Any]) -> State:
     """Return the state that a decider goes on from, out of a board's document."""
     if document.get("deleted"):
         return State(deleted=True)
+    tasks = {task["id"]: _remembered(task) for task in document["tasks"]}
+    preferences = tuple(document.get("preferences", ()))
     return State(
-        tasks={task["id"]: _remembered(task) for task in document["tasks"]},
-        preferences=tuple(document.get("preferences", ())),
+        tasks=tasks,
+        preferences=preferences,
         planning=frozenset(document.get("planning", ())),
         skipped=frozenset(one["position"] for one in document.get("skipped", ())),
         through_position=document["through_position"],
         memory=document["memory"],
         usage=_usage(document),
+        size=size_of(tasks.values(), preferences),
     )
 
 
