@@ -13,9 +13,12 @@ import yaml
 from craftlog.cli.child import program
 from craftlog.cli.stack import SERVICES
 from craftlog.gateway.app import GatewaySettings
+from craftlog.observer.app import ObserverSettings
+from craftlog.runtime.settings import Settings
 from craftlog.testing.stack import Stack
 
 ROOT = Path(__file__).parents[2]
+OWN = {"gateway": GatewaySettings, "ingest": Settings, "observer": ObserverSettings}
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +43,16 @@ class TestCompose:
         assert len(published) == 2
         assert all(port.startswith("127.0.0.1:") for port in published)
 
-    @pytest.mark.parametrize("name", ["gateway", "ingest"])
-    def test_what_it_sets_is_what_craftlog_up_sets(self, parts, name, stack: Stack):
+    @pytest.mark.parametrize(("name", "settings"), OWN.items())
+    def test_what_it_sets_is_what_craftlog_up_sets(self, parts, name, settings, stack: Stack):
         # A variable with a typing error would be ignored by the service, which would then look for its default.
         known = set(stack.env) | {"CRAFTLOG_S3_PUBLIC_URL", "CRAFTLOG_OTLP_ENDPOINT", "CRAFTLOG_LOG_LEVEL"}
-        own = {f"CRAFTLOG_{field.upper()}" for field in GatewaySettings.model_fields} if name == "gateway" else set()
+        own = {f"CRAFTLOG_{field.upper()}" for field in settings.model_fields}
         assert set(parts[name]["environment"]) <= known | own
+
+    def test_the_observer_can_be_set_in_all_that_it_has_of_its_own(self, parts):
+        own = ObserverSettings.model_fields.keys() - Settings.model_fields.keys()
+        assert {f"CRAFTLOG_{field.upper()}" for field in own} <= set(parts["observer"]["environment"])
 
 
 class TestBeside:

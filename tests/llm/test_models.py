@@ -81,6 +81,28 @@ class TestQuestion:
         assert ["response_format" in asked.body for asked in server.asked] == [True, False, False]
         assert server.asked[1].body["tool_choice"] == "required"
 
+    async def test_caps_an_answer_by_the_name_that_the_endpoint_knows(self) -> None:
+        def newer(body: Any) -> Reply:
+            if "max_tokens" not in body:
+                return Reply('{"number": 5}')
+            error = {"message": "Unsupported parameter", "code": "unsupported_parameter", "param": "max_tokens"}
+            return Reply(status=400, raw=json.dumps({"error": error}).encode())
+
+        async with asking(newer) as (model, server):
+            for _ in range(2):
+                assert (await model.ask(TURNS, Count, most_tokens=9)).value.number == 5
+        assert [asked.body.get("max_completion_tokens") for asked in server.asked] == [None, 9, 9]
+        assert all("response_format" in asked.body for asked in server.asked)
+
+    async def test_is_given_up_where_the_cap_is_refused_by_any_name(self) -> None:
+        def strict(body: Any) -> Reply:
+            [cap] = {"max_tokens", "max_completion_tokens"} & set(body)
+            return Reply(status=400, raw=json.dumps({"error": {"message": f"no {cap}", "param": cap}}).encode())
+
+        async with asking(strict) as (model, _):
+            with pytest.raises(QuestionError, match="no max_completion_tokens"):
+                await model.ask(TURNS, Count, most_tokens=9)
+
 
 class TestFault:
     @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ T = TypeVar("T", bound=BaseModel)
 _REFUSED_FOR_GOOD: Final = (openai.BadRequestError, openai.UnprocessableEntityError)
 _NOT_WHOLE: Final = ("length", "content_filter")
 _NAME: Final = "answer"
+_NEWER_CAP: Final = "max_completion_tokens"
 _MOST_WRONG: Final = 5
 
 logger = structlog.get_logger()
@@ -86,7 +87,8 @@ class Model:
     """One model on one endpoint, with a circuit breaker before it.
 
     It never tries again by itself: how long to wait is for whoever knows what else there is to do. An endpoint that
-    refuses a JSON schema is asked with a tool call from then on.
+    refuses a JSON schema is asked with a tool call from then on, and one that refuses the cap of an answer by its older
+    name gets it by the newer one.
     """
 
     def __init__(self, endpoint: Endpoint, clock: Callable[[], float] = time.monotonic) -> None:
@@ -95,6 +97,7 @@ class Model:
         self._clock = clock
         self._breaker = Breaker()
         self._by_tool = False
+        self._cap = "max_tokens"
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,
@@ -148,8 +151,14 @@ class Model:
 
     async def _create(self, turns: Sequence[Turn], most_tokens: int, **shape: Any) -> ChatCompletion:
         messages = [{"role": turn.role, "content": turn.content} for turn in turns]
-        how: dict[str, Any] = {"max_tokens": most_tokens, **self._endpoint.arguments, **shape, "messages": messages}
-        completion: ChatCompletion = await self._client.chat.completions.create(model=self.name, **how)
+        how: dict[str, Any] = {self._cap: most_tokens, **self._endpoint.arguments, **shape, "messages": messages}
+        try:
+            completion: ChatCompletion = await self._client.chat.completions.create(model=self.name, **how)
+        except openai.BadRequestError as refusal:
+            if self._cap == _NEWER_CAP or refusal.param != self._cap:
+                raise
+            self._cap = _NEWER_CAP
+            return await self._create(turns, most_tokens, **shape)
         return completion
 
 

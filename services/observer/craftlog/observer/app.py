@@ -48,9 +48,9 @@ class ObserverSettings(Settings):
     completion are JSON; prices are for a million tokens; ``observe_prompt_*`` are tokens.
     """
 
-    observe_messages: int = 16
-    observe_idle: float = 4.0
-    observe_age: float = 60.0
+    observe_messages: int = Field(default=16, ge=1)
+    observe_idle: float = Field(default=4.0, ge=0, allow_inf_nan=False)
+    observe_age: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     observe_prompt_board: int = 3_000
     observe_prompt_messages: int = 8_000
     llm_base_url: str | None = None
