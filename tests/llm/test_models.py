@@ -69,6 +69,15 @@ class TestQuestion:
         assert answer.usage == Usage(prompt=4, completion=3)
         assert answer.model == "counter"
 
+    @pytest.mark.parametrize(
+        "usage", [None, "much", {"prompt_tokens": -1, "completion_tokens": 2}, {"prompt_tokens": None}]
+    )
+    async def test_is_as_good_where_nobody_can_read_what_it_took(self, usage: object) -> None:
+        said = {"choices": [{"message": {"content": '{"number": 3}'}}], "usage": usage}
+        async with asking(lambda _: Reply(raw=json.dumps(said).encode())) as (model, _):
+            answer = await model.ask(TURNS, Count, most_tokens=9)
+        assert (answer.value, answer.usage, answer.model) == (Count(number=3), Usage(), "counter")
+
     async def test_falls_back_to_a_tool_call_where_schemas_are_refused_and_stays_with_it(self) -> None:
         def without_schemas(body: Any) -> Reply:
             if "response_format" in body:
@@ -113,8 +122,25 @@ class TestFault:
             Reply("Three, I think."),
             Reply('{"number": 3', finish_reason="length"),
             Reply('{"number": 3}', finish_reason="content_filter"),
+            Reply(raw=b'{"choices": []}'),
+            Reply(raw=b'{"choices": {"0": 1}}'),
+            Reply(raw=b'{"choices": [{"message": null}]}'),
+            Reply(raw=b'{"choices": [{"message": {"content": ["number", 3]}}]}'),
+            Reply(raw=b'{"choices": [{"message": {"tool_calls": [{"function": {"name": "no", "arguments": "{}"}}]}}]}'),
         ],
-        ids=["wrong type", "nothing in it", "no JSON", "cut off", "withheld"],
+        ids=[
+            *(
+                "wrong type",
+                "nothing in it",
+                "no JSON",
+                "cut off",
+                "withheld",
+                "no choice",
+                "odd choices",
+                "no message",
+            ),
+            *("no text", "unknown tool"),
+        ],
     )
     async def test_in_an_answer_is_the_answers(self, reply: Reply) -> None:
         async with asking(lambda _: reply) as (model, _):
@@ -139,8 +165,9 @@ class TestFault:
             Reply('{"number": 3}', after=0.6),
             Reply(raw=b"<html>a proxy</html>", headers={"Content-Type": "text/html"}),
             Reply(raw=b"{"),
+            Reply(raw=b"\xff\x80"),
         ],
-        ids=["500", "429", "401", "404", "slow", "HTML", "half a body"],
+        ids=["500", "429", "401", "404", "slow", "HTML", "half a body", "no text"],
     )
     async def test_of_an_endpoint_is_a_delay_and_no_storm(self, reply: Reply) -> None:
         async with asking(lambda _: reply, timeout=0.3) as (model, server):

@@ -13,6 +13,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionFunctionToolParam
 from pydantic import BaseModel, ValidationError
 
 from craftlog.llm.breaker import Breaker
+from craftlog.llm.protocol import Completion, Spending
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -122,14 +123,14 @@ class Model:
         except _REFUSED_FOR_GOOD as error:
             self._breaker.succeeded()
             raise QuestionError(_first_line(error)) from error
-        except (openai.APIError, JSONDecodeError) as error:
+        except (openai.APIError, JSONDecodeError, UnicodeDecodeError) as error:
             self._breaker.failed(self._clock(), _retry_after(error))
             raise ModelAwayError(f"{self.name} does not answer: {_first_line(error)}") from error
         if not isinstance(completion, ChatCompletion):
             self._breaker.failed(self._clock())
             raise ModelAwayError(f"{self.name} does not speak the protocol; is the address right?")
         self._breaker.succeeded()
-        return _answer(completion, wanted)
+        return _answer(completion, wanted, self.name)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -174,29 +175,36 @@ def _schema(tool: ChatCompletionFunctionToolParam) -> Mapping[str, Any]:
     return {"type": "json_schema", "json_schema": described}
 
 
-def _answer(completion: ChatCompletion, wanted: type[T]) -> Answer[T]:
-    if not completion.choices:
+def _answer(completion: ChatCompletion, wanted: type[T], name: str) -> Answer[T]:
+    try:
+        read = Completion.model_validate(completion)
+    except ValidationError as error:
+        raise AnswerError(f"the answer is none in this protocol: {_in_words(error)}") from error
+    if not read.choices:
         raise AnswerError("the answer has no choices")
-    choice = completion.choices[0]
+    choice = read.choices[0]
     if choice.finish_reason in _NOT_WHOLE:
         raise AnswerError(f"the answer is not whole: {choice.finish_reason}")
-    called = [call.function.arguments for call in choice.message.tool_calls or () if call.type == "function"]
-    text = called[0] if called else choice.message.content
+    text = next(choice.message.arguments_of(_NAME), choice.message.content)
     if text is None:
         raise AnswerError(f"the model refuses: {choice.message.refusal}")
     try:
         value = wanted.model_validate_json(text)
     except ValidationError as error:
         raise AnswerError(_in_words(error)) from error
-    return Answer(value, _usage(completion), completion.model)
+    return Answer(value, _usage(completion, name), read.model or name)
 
 
-def _usage(completion: ChatCompletion) -> Usage:
-    usage = completion.usage
-    if usage is None:
+def _usage(completion: ChatCompletion, name: str) -> Usage:
+    """Return what the endpoint says that it took; nothing where that cannot be read, for the answer is as good."""
+    try:
+        said = Spending.model_validate(completion.usage)
+    except ValidationError as error:
+        if completion.usage is not None:
+            logger.warning("usage_unreadable", model=name, reason=_in_words(error))
         return Usage()
-    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
-    return Usage(usage.prompt_tokens, usage.completion_tokens, cached or 0)
+    details = said.prompt_tokens_details
+    return Usage(said.prompt_tokens or 0, said.completion_tokens or 0, (details and details.cached_tokens) or 0)
 
 
 def _in_words(error: ValidationError) -> str:
