@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,16 @@ from craftlog.observer.app import ObserverSettings, start
 from craftlog.observer.commands import Command
 from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.observing import Observer
+from craftlog.observer.reading import Reader
 from craftlog.observer.store import Boards
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.service import Running
 from craftlog.testing.backing import Backing, backing, running
 from craftlog.testing.servers import S3
+
+
+async def a_minute(_: Address) -> timedelta:
+    return timedelta(minutes=1)
 
 
 class World(Backing[ObserverSettings]):
@@ -36,7 +42,7 @@ class World(Backing[ObserverSettings]):
     def observer(self, agent: Agent) -> Observer:
         """Return what observes in another process: it shares the log and nothing in memory."""
         desk: Desk[State, Command] = Desk(self.log, Rules(INITIAL, decide, evolve), Boards(self.database).snapshot)
-        return Observer(self.log, desk, self.objects, agent)
+        return Observer(self.log, desk, Reader(self.log, self.objects), agent, a_minute)
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from craftlog.contracts.events import (
     BoardDeleted,
+    MessageDropped,
     MessageSkipped,
     MessagesLinked,
+    MessageTakenUp,
     PlanningLinked,
     PreferenceNoted,
     SessionObserved,
@@ -28,6 +30,7 @@ from craftlog.observer.commands import (
     Command,
     DeleteBoard,
     DescribeTask,
+    DropMessage,
     FailTask,
     FinishObserving,
     LinkMessages,
@@ -39,8 +42,9 @@ from craftlog.observer.commands import (
     SkipMessage,
     StartTask,
     SucceedTask,
+    TakeUpMessage,
 )
-from craftlog.observer.decider import INITIAL, OutrunError, Rejected, State, decide, evolve
+from craftlog.observer.decider import INITIAL, NotParkedError, OutrunError, Rejected, State, decide, evolve
 from craftlog.observer.sizes import FULL
 from craftlog.testing.scenario import Scenario
 
@@ -51,6 +55,7 @@ started = TaskStarted(task_id="t1")
 succeeded = TaskSucceeded(task_id="t1")
 failed = TaskFailed(task_id="t1", reason="The search was down.")
 observed = SessionObserved(through_position=4, engine="rules")
+skipped = MessageSkipped(position=3, reason="no event")
 
 
 class TestOpenTask:
@@ -112,9 +117,37 @@ class TestSkipMessage:
     def test_goes_on_without_it(self):
         board.when(SkipMessage(3, "no event")).then(MessageSkipped(position=3, reason="no event"))
 
-    def test_is_quiet_on_repeat_whatever_the_reason(self):
-        skipped = MessageSkipped(position=3, reason="no event")
-        board.given(skipped).when(SkipMessage(3, "another")).then_nothing_happened()
+    def test_is_quiet_on_repeat_and_says_another_reason(self):
+        board.given(skipped).when(SkipMessage(3, "no event")).then_nothing_happened()
+        board.given(skipped).when(SkipMessage(3, "gone")).then(MessageSkipped(position=3, reason="gone"))
+
+    def test_is_quiet_of_what_was_read_or_given_up(self):
+        board.given(observed).when(SkipMessage(3, "no event")).then_nothing_happened()
+        board.given(skipped, MessageDropped(position=3)).when(SkipMessage(3, "gone")).then_nothing_happened()
+
+
+class TestTakeUpMessage:
+    def test_counts_it_as_read(self):
+        taken = MessageTakenUp(position=3, engine="rules")
+        board.given(skipped, observed).when(TakeUpMessage(3, "rules")).then(taken)
+
+    @pytest.mark.parametrize(
+        "before",
+        [(), (observed,), (skipped, MessageTakenUp(position=3, engine="rules")), (skipped, MessageDropped(position=3))],
+        ids=["not there", "read", "taken up", "dropped"],
+    )
+    def test_is_refused_where_it_is_not_parked(self, before):
+        board.given(*before).when(TakeUpMessage(3, "rules")).then_rejected(NotParkedError, "at 3 is not parked")
+
+
+class TestDropMessage:
+    def test_gives_it_up_and_is_quiet_on_repeat(self):
+        dropped = MessageDropped(position=3)
+        board.given(skipped).when(DropMessage(3)).then(dropped)
+        board.given(skipped, dropped).when(DropMessage(3)).then_nothing_happened()
+
+    def test_is_refused_where_it_is_not_parked(self):
+        board.given(observed).when(DropMessage(3)).then_rejected(NotParkedError, "at 3 is not parked")
 
 
 class TestStartTask:
@@ -277,6 +310,8 @@ commands = st.one_of(
     st.builds(NoteUserPreference, words),
     st.builds(LinkPlanning, st.lists(st.integers(-1, 5), max_size=3).map(tuple)),
     st.builds(SkipMessage, st.integers(1, 3), words),
+    st.builds(TakeUpMessage, st.integers(1, 3), words),
+    st.builds(DropMessage, st.integers(1, 3)),
     st.builds(StartTask, tasks),
     st.builds(RecordProgress, tasks, words),
     st.builds(NotePreference, tasks, words),
@@ -289,6 +324,14 @@ commands = st.one_of(
 )
 
 
+def repeated(state, command):
+    """Return what is decided anew; what is no longer parked is refused, so that nothing beside it is decided either."""
+    try:
+        return decide(state, command)
+    except NotParkedError:
+        return []
+
+
 class TestAnyCommands:
     @each(st.lists(commands, max_size=30))
     def test_are_quiet_when_repeated(self, asked):
@@ -298,7 +341,7 @@ class TestAnyCommands:
                 state = reduce(evolve, decide(state, command), state)
             except Rejected:
                 continue
-            assert decide(state, command) == []
+            assert repeated(state, command) == []
 
     @each(st.lists(commands, max_size=30))
     def test_leave_every_message_with_one_task_at_most(self, asked):

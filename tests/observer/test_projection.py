@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from craftlog.contracts.events import (
     BoardDeleted,
+    MessageDropped,
     MessageSkipped,
     MessagesLinked,
+    MessageTakenUp,
     PlanningLinked,
     PreferenceNoted,
     SessionObserved,
@@ -44,6 +46,11 @@ EVENTS = (
     PlanningLinked(positions=(2, 5, 6)),
     MessagesLinked(task_id="t0", positions=(6,)),
     MessageSkipped(position=7, reason="it is no event"),
+    MessageSkipped(position=8, reason="its parts are missing", seq=80),
+    MessageSkipped(position=9, reason="it is no event", seq=90),
+    MessageSkipped(position=7, reason="it is still no event", seq=70),
+    MessageTakenUp(position=8, engine="rules"),
+    MessageDropped(position=9),
     SessionObserved(through_position=4, engine="rules", memory={"current": "t2"}),
 )
 
@@ -62,7 +69,11 @@ class TestProject:
             "deleted": False,
             "preferences": ["In French."],
             "planning": [2, 5],
-            "skipped": [{"position": 7, "reason": "it is no event"}],
+            "skipped": [
+                {"position": 7, "reason": "it is still no event", "seq": 70, "parked_at": at(16), "dropped": False},
+                {"position": 9, "reason": "it is no event", "seq": 90, "parked_at": at(18), "dropped": True},
+            ],
+            "parked": True,
             "tasks": [
                 {
                     "id": "t0",

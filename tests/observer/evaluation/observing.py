@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from craftlog.contracts.envelope import Recorded, event_id
 from craftlog.contracts.events import Event, MessageAppended, SessionCreated
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.dialects.openai import to_canonical
-from craftlog.llm.models import AnswerError, QuestionError
 from craftlog.observer.agent import Agent
 from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.observing import Observer
+from craftlog.observer.reading import Reader
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.due import Item
-from craftlog.runtime.errors import ConflictError, UnavailableError
+from craftlog.runtime.errors import ConflictError, StoreError
 from craftlog.runtime.log import Draft, Position
 
 _PROJECT: Final = event_id("evaluation")
@@ -34,6 +34,8 @@ class ListedLog:
         for one in list(self.recorded):
             if one.address == address and one.seq > after_seq:
                 yield one
+
+    read_all = read
 
     async def append(self, address: Address, expected: Position, drafts: Sequence[Draft]) -> list[Recorded]:
         if sum(one.address == address for one in self.recorded) != expected.version:
@@ -63,18 +65,22 @@ async def observe(agent: Agent, name: str, blobs: Sequence[dict[str, Any]]) -> t
         session, Position(), [Draft(event_id(name, str(at)), event, _NOW) for at, event in enumerate(said)]
     )
     desk = Desk(log, Rules(INITIAL, decide, evolve), _no_snapshot)
-    observer = Observer(log, desk, None, agent)
+    observer = Observer(log, desk, Reader(log, None), agent, _no_age)
     trouble = ""
     for delay in (*_DELAYS, 0.0):
         try:
             await observer.perform(Item(session.id, session.project, _NOW, _NOW))
-        except (UnavailableError, AnswerError, QuestionError) as error:
+        except StoreError as error:
             trouble = str(error)
             await asyncio.sleep(delay)
         else:
             trouble = ""
             break
     return (await desk.state(Address(Kind.BOARD, session.project, session.id))).state, trouble
+
+
+async def _no_age(_: Address) -> timedelta:
+    return timedelta()  # all of it is there
 
 
 async def _no_snapshot(_: Address) -> None:

@@ -143,6 +143,30 @@ class ToolsAnswered(Shape):
     unavailable: str | None = None
 
 
+class ParkedAsked(Shape):
+    """Try again what the observer has parked, or give it up (subject ``ask("observer", "parked")``).
+
+    Without a ``position`` it is the work on a session as a whole, else the message there.
+    """
+
+    project: str
+    session_id: str
+    position: int | None = None
+    wanted: Literal["retry", "drop"]
+
+
+class ParkedAnswered(Shape):
+    """Whether there was such a thing; why it is still parked; or why it cannot be done now.
+
+    ``version`` is the board's after it, 0 where the board has nothing to do with it.
+    """
+
+    found: bool
+    reason: str | None = None
+    version: int = 0
+    unavailable: str | None = None
+
+
 class ConsumerHealth(Shape):
     """One durable consumer: ``lag`` counts events not yet applied; ``error`` is what stops it, if anything does."""
 

@@ -44,7 +44,8 @@ OBSERVER_DUE: Final = "observer_due"
 # directories  _id "<disk>:<parent><name>/" {project, disk_id, parent, name, witness}   all that ever had a file in them
 #             or below; ``witness`` is the _id of the last that was put there: it may be gone, and others be there
 # spaces     {configs, request, created_at, updated_at, deleted}
-# boards     {through_position, memory, deleted, preferences, planning: [position], skipped: [{position, reason}],
+# boards     {through_position, memory, deleted, preferences, planning: [position], parked,
+#             skipped: [{position, reason, seq, parked_at, dropped}],   ``parked``: some of them are not dropped
 #             tasks: [{id, order, rank, status, description, progresses, preferences, positions, reason, engine,
 #             created_at, updated_at}], usage: {day: events.Used}}
 #                                                        one document: a reader sees one decision or none; tasks by rank

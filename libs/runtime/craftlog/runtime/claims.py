@@ -3,7 +3,7 @@
 from typing import Final
 
 import structlog
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from craftlog.contracts.events import MessageAppended
 from craftlog.contracts.messages import Message, Part
@@ -15,10 +15,19 @@ PARTS: Final = TypeAdapter(tuple[Part, ...])
 logger = structlog.get_logger()
 
 
-async def message_of(event: MessageAppended, objects: Objects) -> Message:
-    """Return the message that an event appended, without parts where they are gone: its session is being deleted.
+class UnreadableError(Exception):
+    """The bucket answers, and does not have the parts of a message; the text says why, and may be told to anybody."""
+
+
+class PartsMissingError(UnreadableError):
+    """There is no object with the parts."""
+
+
+async def whole_message_of(event: MessageAppended, objects: Objects) -> Message:
+    """Return the message that an event appended.
 
     Raises:
+        UnreadableError: its parts are gone, or are none.
         UnavailableError: the bucket cannot be reached.
     """
     return Message(
@@ -30,11 +39,21 @@ async def message_of(event: MessageAppended, objects: Objects) -> Message:
     )
 
 
+async def message_of(event: MessageAppended, objects: Objects) -> Message:
+    """Return the message that an event appended, without parts where they are gone: its session is being deleted."""
+    try:
+        return await whole_message_of(event, objects)
+    except PartsMissingError:
+        logger.warning("parts_missing", position=event.position, message_id=event.message_id)
+        return await whole_message_of(event.model_copy(update={"parts_ref": None}), objects)
+
+
 async def _parts(event: MessageAppended, objects: Objects) -> tuple[Part, ...]:
     if event.parts_ref is None:
         return event.parts
     try:
         return PARTS.validate_json(await objects.get(event.parts_ref.key))
-    except ObjectMissingError:
-        logger.warning("parts_missing", key=event.parts_ref.key)
-        return ()
+    except ObjectMissingError as missing:
+        raise PartsMissingError("its parts are not in the bucket") from missing
+    except ValidationError as wrong:
+        raise UnreadableError("what the bucket has in the place of its parts cannot be read") from wrong

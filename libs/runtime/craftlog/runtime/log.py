@@ -48,6 +48,15 @@ class Draft:
     traceparent: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A stored message that is no event of ours, why, and of what type it says it is, where it says so."""
+
+    seq: int
+    type: str | None
+    reason: str
+
+
 class Log:
     """Append to, read and erase aggregates. All methods raise UnavailableError when JetStream cannot be reached."""
 
@@ -118,6 +127,21 @@ class Log:
         """
         async for stored in jetstream.read(self.client, address.subject, after_seq):
             yield stored.decode()
+
+    async def read_all(self, address: Address, after_seq: int = 0) -> AsyncIterator[Recorded | Undecodable]:
+        """Yield an aggregate's events as ``read`` does, and in their place what is none."""
+        async for stored in jetstream.read(self.client, address.subject, after_seq):
+            yield _decoded(stored)
+
+    async def raw(self, address: Address, seq: int) -> bytes | None:
+        """Return the body of a stored message as it is, or None where the aggregate has none at this sequence."""
+        reply = await jetstream.ask(self.client, f"$JS.API.STREAM.MSG.GET.{STREAM}", {"seq": seq})
+        if error := reply.get("error"):
+            if error["err_code"] == _NOT_FOUND:
+                return None
+            raise UnavailableError("the log does not answer", error["description"])
+        message = reply["message"]
+        return base64.b64decode(message.get("data", "")) if message["subject"] == address.subject else None
 
     async def append(self, address: Address, expected: Position, drafts: Sequence[Draft]) -> list[Recorded]:
         """Append the events of one decision, all or none, if the aggregate is still at ``expected``.
@@ -219,6 +243,13 @@ def _decoded_or_none(stored: Stored) -> Recorded | None:
         return stored.decode()
     except UndecodableError:
         return None
+
+
+def _decoded(stored: Stored) -> Recorded | Undecodable:
+    try:
+        return stored.decode()
+    except UndecodableError as error:
+        return Undecodable(stored.seq, stored.headers.get("ce-type"), str(error))
 
 
 async def patiently(attempt: Callable[[], Any], *, first: float = 0.1, most: float = 5.0) -> None:

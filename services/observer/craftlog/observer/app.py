@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import Field, SecretStr
 
 from craftlog.contracts.readmodels import BOARDS, OBSERVER_DUE
-from craftlog.contracts.subjects import Kind
+from craftlog.contracts.subjects import Address, Kind
 from craftlog.llm.models import Endpoint, Model
 from craftlog.observer import settings as own_settings
 from craftlog.observer.agent import Agent
@@ -17,8 +17,10 @@ from craftlog.observer.decider import INITIAL, decide, evolve
 from craftlog.observer.handlers import Listener
 from craftlog.observer.modelled import CriteriaOf, ModelAgent, Prices, no_criteria
 from craftlog.observer.observing import Observer
+from craftlog.observer.parked import Parked
 from craftlog.observer.projection import project
 from craftlog.observer.prompting import Budget
+from craftlog.observer.reading import Reader
 from craftlog.observer.rules import RulesAgent
 from craftlog.observer.settings import Patience
 from craftlog.observer.store import COLLECTIONS, SETTINGS, Boards, OwnSettings
@@ -106,19 +108,21 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
     await patiently(lambda: prepare(database, log, COLLECTIONS, _FILLED_BY))
     desk = Desk(log, Rules(INITIAL, decide, evolve), Boards(database).snapshot)
     own = OwnSettings(database, log)
-    observer = Observer(log, desk, objects, agent_of(settings, model, own.criteria))
+    patience = Patience(
+        settings.observe_messages,
+        idle=timedelta(seconds=settings.observe_idle),
+        age=timedelta(seconds=settings.observe_age),
+    )
+    reader, agent = Reader(log, objects), agent_of(settings, model, own.criteria)
+
+    async def age(session: Address) -> timedelta:
+        said = await own.of([session.project, session.id])
+        return patience.under(said.get(session.project)).under(said.get(session.id)).age
+
+    observer = Observer(log, desk, reader, agent, age)
     work = Work(database, OBSERVER_DUE, observer.perform, kind=Kind.BOARD)
     await patiently(work.load)
-    listener = Listener(
-        work,
-        Patience(
-            settings.observe_messages,
-            idle=timedelta(seconds=settings.observe_idle),
-            age=timedelta(seconds=settings.observe_age),
-        ),
-        own,
-        observer.in_hand,
-    )
+    listener = Listener(work, patience, own, observer.in_hand)
     yield Running(
         projectors=[
             Projector(log, MongoStore(database, BOARDS), durable="observer-board", kind=Kind.BOARD, project=project),
@@ -132,6 +136,7 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
         ],
         lanes=[Lane(log, "observer-session", Kind.SESSION, listener.on_session, listener.on_undecodable)],
         works=[work],
+        answers={"parked": Parked(work, desk, reader, agent).answer},
         probes={"mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
     )
     await objects.aclose()

@@ -71,10 +71,27 @@ class LinkPlanning:
 
 @dataclass(frozen=True, slots=True)
 class SkipMessage:
-    """Go on without a message that cannot be read."""
+    """Go on without a message that cannot be read, or say anew why it cannot. ``seq`` is where its event is."""
 
     position: int
     reason: str
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUpMessage:
+    """Count a message that was skipped as read."""
+
+    position: int
+    engine: str
+    spent: Spent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropMessage:
+    """Give up a message that was skipped."""
+
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +143,8 @@ Command = (
     | LinkMessages
     | LinkPlanning
     | SkipMessage
+    | TakeUpMessage
+    | DropMessage
     | SucceedTask
     | FailTask
     | FinishObserving

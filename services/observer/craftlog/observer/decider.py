@@ -7,24 +7,29 @@ from typing import Any, Final
 from craftlog.contracts.events import (
     BoardDeleted,
     Event,
+    MessageDropped,
     MessageSkipped,
     MessagesLinked,
+    MessageTakenUp,
     PlanningLinked,
     SessionObserved,
     Used,
     UserPreferenceNoted,
 )
-from craftlog.observer import tasks
+from craftlog.observer import skipping, tasks
 from craftlog.observer.commands import (
     BeginObserving,
     Command,
     DeleteBoard,
+    DropMessage,
     FinishObserving,
     LinkPlanning,
     NoteUserPreference,
     SkipMessage,
+    TakeUpMessage,
 )
 from craftlog.observer.sizes import FULL, growth
+from craftlog.observer.skipping import NotParkedError, Skipped
 from craftlog.observer.tasks import Rejected, Task, Tasks
 from craftlog.observer.usage import counted, read_between
 
@@ -42,14 +47,14 @@ class State:
     """A board: its tasks by id in their order, how far it has read, and what its engine wants to know again.
 
     ``preferences`` are the user's for the whole session. ``planning`` are the positions of talk about what to do,
-    ``skipped`` those of messages that cannot be read. ``usage`` is what observing took, by day;
+    ``skipped`` says of messages that cannot be read why, by position. ``usage`` is what observing took, by day;
     ``size`` is that of the board in bytes.
     """
 
     tasks: Tasks = field(default_factory=dict)
     preferences: tuple[str, ...] = ()
     planning: frozenset[int] = frozenset()
-    skipped: frozenset[int] = frozenset()
+    skipped: Skipped = field(default_factory=dict)
     through_position: int = 0
     memory: Mapping[str, Any] = field(default_factory=dict)
     usage: Mapping[str, Used] = field(default_factory=dict)
@@ -72,6 +77,7 @@ def decide(state: State, command: Command) -> list[Event]:
         Rejected: the task is unknown, or its status does not allow this.
         GoneError: the board was deleted.
         OutrunError: an observation starts from where the board no longer is.
+        NotParkedError: a message that is to be taken up or dropped is not parked.
     """
     if isinstance(command, DeleteBoard):
         return [] if state.deleted else [BoardDeleted(usage=dict(state.usage))]
@@ -80,7 +86,9 @@ def decide(state: State, command: Command) -> list[Event]:
     match command:
         case BeginObserving() | FinishObserving():
             return _observe(state, command)
-        case NoteUserPreference() | LinkPlanning() | SkipMessage():
+        case SkipMessage() | TakeUpMessage() | DropMessage():
+            return skipping.decide(state.skipped, state.through_position, command)
+        case NoteUserPreference() | LinkPlanning():
             decided = _note(state, command)
         case _:
             decided = tasks.decide(state.tasks, command)
@@ -107,8 +115,10 @@ def _evolve(state: State, event: Event) -> State:
         case PlanningLinked(positions=positions):
             moved = frozenset(positions)
             state = replace(state, tasks=tasks.without(state.tasks, moved), planning=state.planning | moved)
-        case MessageSkipped(position=position):
-            state = replace(state, skipped=state.skipped | {position})
+        case MessageSkipped() | MessageTakenUp() | MessageDropped():
+            spent = event.spent if isinstance(event, MessageTakenUp) else None
+            usage = counted(state.usage, spent, 1)
+            state = replace(state, skipped=skipping.evolve(state.skipped, event), usage=usage)
         case _:
             linked = event.positions if isinstance(event, MessagesLinked) else ()
             state = replace(state, tasks=tasks.evolve(state.tasks, event), planning=_less(state.planning, linked))
@@ -133,16 +143,14 @@ def _observe(state: State, command: BeginObserving | FinishObserving) -> list[Ev
     return [SessionObserved(through_position=command.through, **how)]
 
 
-def _note(state: State, command: NoteUserPreference | LinkPlanning | SkipMessage) -> list[Event]:
+def _note(state: State, command: NoteUserPreference | LinkPlanning) -> list[Event]:
     match command:
         case NoteUserPreference(preference):
             return [] if preference in state.preferences else [UserPreferenceNoted(preference=preference)]
-        case SkipMessage(position, reason):
-            return [] if position in state.skipped else [MessageSkipped(position=position, reason=reason)]
         case LinkPlanning(positions):
             tasks.must_exist(positions)
             new = tuple(sorted(set(positions) - state.planning))
             return [PlanningLinked(positions=new)] if new else []
 
 
-__all__ = ["INITIAL", "GoneError", "OutrunError", "Rejected", "State", "Task", "decide", "evolve"]
+__all__ = ["INITIAL", "GoneError", "NotParkedError", "OutrunError", "Rejected", "State", "Task", "decide", "evolve"]

@@ -15,6 +15,7 @@ from craftlog.contracts.messages import Message
 from craftlog.contracts.subjects import Address
 from craftlog.llm.models import Answer, Model, Turn, Usage
 from craftlog.observer.commands import BeginObserving, Command, FinishObserving
+from craftlog.observer.cutting import fewer
 from craftlog.observer.decider import State
 from craftlog.observer.prompting import Budget, remembered, render
 from craftlog.observer.proposals import Proposals, rule
@@ -90,7 +91,7 @@ class ModelAgent:
         said = render(board, messages, self._budget, count)
         while said is None:
             # The board says how far it was read: what did not fit comes next.
-            messages = messages[: len(messages) // 2]
+            messages = fewer(messages)
             said = render(board, messages, self._budget, count)
         turns = [Turn("system", instructions(await self._criteria(session.project))), Turn("user", said)]
         positions = [message.position for message in messages]

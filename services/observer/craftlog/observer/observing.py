@@ -1,48 +1,54 @@
 """The due work of a session: what its board has not read yet is read, shown to an agent, and decided on."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Final
 
 import structlog
 
-from craftlog.contracts.envelope import UndecodableError
-from craftlog.contracts.events import FlushRequested, MessageAppended, SessionCreated, SessionDeleted
-from craftlog.contracts.messages import Message
+from craftlog.contracts.events import FlushRequested, SessionDeleted
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.llm.models import AnswerError, ModelAwayError, QuestionError
 from craftlog.observer.agent import Agent
-from craftlog.observer.commands import Command, DeleteBoard, FinishObserving
+from craftlog.observer.asking import UnansweredError, is_to_blame, propose, unanswered
+from craftlog.observer.commands import BeginObserving, Command, DeleteBoard, FinishObserving, SkipMessage
+from craftlog.observer.cutting import LONGEST, Run
 from craftlog.observer.decider import GoneError, OutrunError, State
+from craftlog.observer.reading import LeftOutError, Reader, Unread
 from craftlog.observer.usage import dated
-from craftlog.runtime.claims import message_of
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.due import Item
-from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.log import Log
-from craftlog.runtime.objects import Objects
 
 _AT_ONCE: Final = 16  # messages an observation
-_MOST_COMMANDS: Final = 900  # a decision has at most 1,000 events
 
 logger = structlog.get_logger()
 
 
 class Observer:
-    """Does the due work of one session."""
+    """Does the due work of one session.
+
+    Args:
+        age: how long the messages of a session may wait at most, those too whose calls have no results yet.
+    """
 
     def __init__(
         self,
         log: Log,
         desk: Desk[State, Command],
-        objects: Objects,
+        reader: Reader,
         agent: Agent,
+        age: Callable[[Address], Awaitable[timedelta]],
+        *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
         self._desk = desk
-        self._objects = objects
+        self._reader = reader
         self._agent = agent
+        self._age = age
         self._clock = clock
         self._in_hand: set[str] = set()
 
@@ -53,88 +59,95 @@ class Observer:
     async def perform(self, item: Item) -> Item | None:
         """Observe what the board has not read yet, or end the board of a deleted session.
 
-        Killed anywhere and done again, nothing is doubled: how far the board has read is a fact in the log.
+        Returns what is left to be looked at: calls at the end whose results have not come. Killed anywhere and done
+        again, nothing is doubled: how far the board has read is a fact in the log.
 
         Raises:
             UnavailableError: the log, MongoDB, the bucket or the model cannot be reached.
-            AnswerError, QuestionError: the model has no answer to even one message.
-            UndecodableError: a stored event is none; what came before it was observed.
+            UnansweredError: the model has no answer to a message; what comes before it was observed.
+            UndecodableError: the event that says whether to observe the session is none.
         """
         session = Address(Kind.SESSION, item.project, item.key)
         self._in_hand.add(item.key)
         try:
-            if item.data.get("deleted"):
-                await self._end(session)
-            else:
-                await self._catch_up(session, item.data.get("seq", 0))
+            if not item.data.get("deleted"):
+                return await self._catch_up(session, item)
+            await self._end(session)
         finally:
             self._in_hand.discard(item.key)
         return None
 
-    async def _catch_up(self, session: Address, seq: int) -> None:
-        through = (await self._state(session)).through_position
+    async def _catch_up(self, session: Address, item: Item) -> Item | None:
+        seq = item.data.get("seq", 0)
         # The first look begins with the first event, which says whether the session is to be observed at all.
-        if not (through and seq and await self._observe_from(session, seq, through)):
-            await self._observe_from(session, 0, through)
+        if seq and (through := (await self._state(session)).through_position):
+            with suppress(LeftOutError):
+                return await self._observe_from(session, item, seq, through)
+        return await self._observe_from(session, item, 0, (await self._state(session)).through_position)
 
-    async def _observe_from(self, session: Address, seq: int, through: int) -> bool:
-        """Observe what follows a stream sequence; False where that leaves a message out, and nothing was done."""
-        unread: list[MessageAppended] = []
-        try:
-            async for recorded in self._log.read(session, seq):
-                match recorded.event:
-                    case SessionCreated(disable_task_tracking=True):
-                        return True
-                    case SessionDeleted():
-                        await self._end(session)
-                        return True
-                    case MessageAppended(position=position) as appended if position > through:
-                        if position > through + len(unread) + 1:
-                            return False
-                        unread.append(appended)
-                    case FlushRequested(through_position=position) if position > through + len(unread):
-                        return False
-                if len(unread) == _AT_ONCE:
-                    through, unread = await self._observe(session, unread), []
-        except UndecodableError:
-            await self._observe(session, unread)
-            raise
-        await self._observe(session, unread)
-        return True
+    async def _observe_from(self, session: Address, item: Item, seq: int, through: int) -> Item | None:
+        """Observe what follows a stream sequence and return what is left; raises LeftOutError as the reader does."""
+        unread: list[Unread] = []
+        flushed = 0
+        async for news in self._reader.unread(session, seq, through):
+            match news:
+                case SessionDeleted():
+                    await self._end(session)
+                    return None
+                case FlushRequested(through_position=through_position):
+                    flushed = through_position
+                case Unread():
+                    unread.append(news)
+            while count := _batch(unread, item):
+                unread = await self._observe(session, item, unread, count)
+        while unread:
+            run = _run(unread)
+            kept = [at for at in run.open() if unread[at].position > flushed]
+            waits = await self._waits(session, unread, kept) if kept else {}
+            count = 1 if _is_alone(unread, item) else run.end(_AT_ONCE, list(waits))
+            if not count and len(unread) < LONGEST:
+                return _kept(item, unread[0], min(waits.values()))
+            unread = await self._observe(session, item, unread, count or _AT_ONCE)
+        return None
 
-    async def _observe(self, session: Address, unread: Sequence[MessageAppended]) -> int:
-        """Have messages observed and return how far the board has read then, which may be further."""
-        state = await self._state(session)
-        messages = [await message_of(one, self._objects) for one in unread if one.position > state.through_position]
-        while messages and not state.deleted:
-            proposed, through = await self._propose(session, state, messages)
-            today = self._clock().date().isoformat()
-            commands = [dated(command, today) for command in proposed]
+    async def _waits(self, session: Address, unread: Sequence[Unread], calls: Sequence[int]) -> dict[int, datetime]:
+        """Return until when the calls among these wait for their results: those that may still wait."""
+        age, now = await self._age(session), self._clock()
+        until = {at: time + age for at in calls if (time := unread[at].time)}
+        return {at: time for at, time in until.items() if time > now}
+
+    async def _observe(self, session: Address, item: Item, unread: Sequence[Unread], count: int) -> list[Unread]:
+        """Have the first so many messages observed, and return those that are left: the board may be further."""
+        state, batch = await self._state(session), list(unread[:count])
+        while (batch := [one for one in batch if one.position > state.through_position]) and not state.deleted:
             try:
-                await self._desk.transact(_board(session), commands, cause=f"observe:{session.id}:{through}")
+                commands, through = await self._decision(session, state, batch)
+            except UnansweredError as error:
+                if not await is_to_blame(self._agent, session, item, error):
+                    raise
+                given_up = Unread(error.position, batch[0].seq, reason=error.reason)
+                batch = [given_up if one.position == error.position else one for one in batch]
+                continue
+            today = self._clock().date().isoformat()
+            cause = f"observe:{session.id}:{through}"
+            try:
+                await self._desk.transact(_board(session), [dated(command, today) for command in commands], cause=cause)
             except (OutrunError, GoneError) as refusal:
                 logger.info("outrun", session=session.id, reason=str(refusal))
             state = await self._state(session)
-            messages = [message for message in messages if message.position > state.through_position]
-        return state.through_position
+        return [one for one in unread[count:] if one.position > state.through_position]
 
-    async def _propose(self, session: Address, state: State, messages: Sequence[Message]) -> tuple[list[Command], int]:
-        """Ask the agent about as many of the messages as it can answer for, and as one decision can hold."""
-        fewer = messages[: len(messages) // 2]
-        try:
-            commands = await self._agent.observe(state, session, messages)
-        except ModelAwayError as away:
-            # An endpoint may repeat a piece of the key or of the prompt: not for everybody.
-            raise UnavailableError("the model does not answer", away) from away
-        except (AnswerError, QuestionError) as error:
-            if not fewer:
-                raise
-            logger.info("asked_again_with_fewer", session=session.id, messages=len(messages), reason=str(error))
-            return await self._propose(session, state, fewer)
-        if len(commands) > _MOST_COMMANDS and fewer:
-            return await self._propose(session, state, fewer)
-        finish = commands[-1]
-        return commands, finish.through if isinstance(finish, FinishObserving) else state.through_position
+    async def _decision(self, session: Address, state: State, batch: Sequence[Unread]) -> tuple[list[Command], int]:
+        """Return what to do to the board, and through which position that reads; it skips what cannot be read."""
+        if lead := list(takewhile(lambda one: one.message is None, batch)):
+            # By itself, so that it is done with whatever becomes of the others.
+            end = lead[-1].position
+            finish = FinishObserving(end, self._agent.engine, state.memory)
+            return [BeginObserving(state.through_position), *map(_skip, lead), finish], end
+        messages = [one.message for one in batch if one.message]
+        commands, through = await propose(self._agent, state, session, messages)
+        skips = [_skip(one) for one in batch if one.message is None and one.position < through]
+        return [*skips, *commands], through
 
     async def _end(self, session: Address) -> None:
         """Put the tombstone, also where no board ever was, so that an observation in flight loses; erase the rest."""
@@ -143,6 +156,37 @@ class Observer:
 
     async def _state(self, session: Address) -> State:
         return (await self._desk.state(_board(session))).state
+
+
+def _batch(unread: Sequence[Unread], item: Item) -> int:
+    """Return how many messages can go while others follow, 0 where it takes more of them to know."""
+    if unread and _is_alone(unread, item):
+        return 1
+    if len(unread) <= _AT_ONCE:
+        return 0
+    run = _run(unread)
+    if run.is_whole(_AT_ONCE):
+        return _AT_ONCE
+    return (run.end(_AT_ONCE, run.open()) or _AT_ONCE) if len(unread) > LONGEST else 0
+
+
+def _is_alone(unread: Sequence[Unread], item: Item) -> bool:
+    """Tell whether the session waits because of its next message: then that is asked for without the others."""
+    return item.error == unanswered(unread[0].position)
+
+
+def _run(unread: Sequence[Unread]) -> Run:
+    return Run([one.message for one in unread])
+
+
+def _kept(item: Item, first: Unread, until: datetime) -> Item:
+    """Return the work that is left where messages are kept back."""
+    data = {**item.data, "seq": (first.seq or 1) - 1, "position": first.position}
+    return replace(item, due_at=until, since=first.time or item.since, data=data)
+
+
+def _skip(unread: Unread) -> SkipMessage:
+    return SkipMessage(unread.position, unread.reason, unread.seq)
 
 
 def _board(session: Address) -> Address:

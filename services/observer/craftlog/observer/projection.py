@@ -6,8 +6,10 @@ from typing import Any, Final
 from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import (
     BoardDeleted,
+    MessageDropped,
     MessageSkipped,
     MessagesLinked,
+    MessageTakenUp,
     PlanningLinked,
     PreferenceNoted,
     SessionObserved,
@@ -24,6 +26,7 @@ from craftlog.contracts.readmodels import USAGE, Changes, Document
 from craftlog.observer.decider import State, Task
 from craftlog.observer.ranks import rank_of
 from craftlog.observer.sizes import size_of
+from craftlog.observer.skipping import Skip, listed
 from craftlog.observer.usage import Usage, counted, read_between
 
 _EMPTY: Final[Mapping[str, Any]] = {
@@ -33,6 +36,7 @@ _EMPTY: Final[Mapping[str, Any]] = {
     "preferences": [],
     "planning": [],
     "skipped": [],
+    "parked": False,
     "tasks": [],
     "usage": {},
 }
@@ -60,8 +64,10 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
                 tasks.open(_opened(opened, recorded))
             case UserPreferenceNoted(preference=preference):
                 board["preferences"] = [*board["preferences"], preference]
-            case MessageSkipped(position=position, reason=reason):
-                board["skipped"] = [*board["skipped"], {"position": position, "reason": reason}]
+            case MessageSkipped() | MessageTakenUp() | MessageDropped() as news:
+                board["skipped"] = listed(board["skipped"], news, recorded.time)
+                board["parked"] = any(not one["dropped"] for one in board["skipped"])
+                usage = counted(usage, news.spent if isinstance(news, MessageTakenUp) else None, 1)
             case PlanningLinked(positions=positions):
                 tasks.unlink(set(positions))
                 board["planning"] = sorted({*board["planning"], *positions})
@@ -95,7 +101,10 @@ def snapshot(document: Mapping[str, Any]) -> State:
         tasks=tasks,
         preferences=preferences,
         planning=frozenset(document.get("planning", ())),
-        skipped=frozenset(one["position"] for one in document.get("skipped", ())),
+        skipped={
+            one["position"]: Skip(one["reason"], one.get("seq"), one.get("dropped", False))
+            for one in document.get("skipped", ())
+        },
         through_position=document["through_position"],
         memory=document["memory"],
         usage=_usage(document),

@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from craftlog.contracts.events import Spent, Used
-from craftlog.observer.commands import Command, FinishObserving
+from craftlog.observer.commands import Command, FinishObserving, TakeUpMessage
 
 Usage = Mapping[str, Used]
 
 
 def dated(command: Command, day: str) -> Command:
     """Return a command that says on which day (in UTC, YYYY-MM-DD) it counts, if it counts."""
-    if not isinstance(command, FinishObserving):
+    if not isinstance(command, FinishObserving | TakeUpMessage):
         return command
     spent = command.spent or Spent(model="", prompt="", calls=0, prompt_tokens=0, cached_tokens=0, completion_tokens=0)
     return replace(command, spent=spent.model_copy(update={"day": day}))

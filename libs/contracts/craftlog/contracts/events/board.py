@@ -83,11 +83,22 @@ class PlanningLinked(Event):
 
 
 class MessageSkipped(Event):
-    """The message at this position cannot be read; the board goes on without it."""
+    """The message at this position cannot be read; the board goes on without it. Said again: it still cannot.
+
+    ``seq`` is where in the stream its event is, where there is one.
+    """
 
     KIND = Kind.BOARD
     position: int
     reason: str
+    seq: int | None = None
+
+
+class MessageDropped(Event):
+    """Somebody gave up a message that was skipped."""
+
+    KIND = Kind.BOARD
+    position: int
 
 
 class TaskSucceeded(Event):
@@ -145,6 +156,15 @@ class SessionObserved(Event):
     through_position: int
     engine: str
     memory: dict[str, Any] = Field(default_factory=dict)
+    spent: Spent | None = None
+
+
+class MessageTakenUp(Event):
+    """A message that was skipped was read after all; what follows in this decision is what came of it."""
+
+    KIND = Kind.BOARD
+    position: int
+    engine: str
     spent: Spent | None = None
 
 
