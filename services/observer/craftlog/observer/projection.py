@@ -65,7 +65,7 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
             case UserPreferenceNoted(preference=preference):
                 board["preferences"] = [*board["preferences"], preference]
             case MessageSkipped() | MessageTakenUp() | MessageDropped() as news:
-                board["skipped"] = listed(board["skipped"], news, recorded.time)
+                board["skipped"] = listed(board["skipped"], news, recorded)
                 board["parked"] = any(not one["dropped"] for one in board["skipped"])
                 usage = counted(usage, news.spent if isinstance(news, MessageTakenUp) else None, 1)
             case PlanningLinked(positions=positions):

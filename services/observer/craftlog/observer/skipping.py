@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
+from craftlog.contracts.envelope import Recorded
 from craftlog.contracts.events import Event, MessageDropped, MessageSkipped, MessageTakenUp
 from craftlog.contracts.readmodels import Document
 from craftlog.observer.commands import DropMessage, SkipMessage, TakeUpMessage
@@ -64,13 +64,13 @@ def evolve(skipped: Skipped, event: Happened) -> Skipped:
             return {**skipped, at: replace(skipped[at], dropped=True)} if at in skipped else skipped
 
 
-def listed(skipped: Sequence[Document], event: Happened, now: datetime) -> list[Document]:
+def listed(skipped: Sequence[Document], event: Happened, recorded: Recorded) -> list[Document]:
     """Return what is skipped as readers see it: ``{position, reason, seq, parked_at, dropped}``, by position."""
     known = {one["position"]: one for one in skipped}
     at = event.position
     match event:
         case MessageSkipped(reason=reason, seq=seq):
-            since = known.get(at, {}).get("parked_at", now)
+            since = known.get(at, {}).get("parked_at", recorded.time)
             known[at] = {"position": at, "reason": reason, "seq": seq, "parked_at": since, "dropped": False}
         case MessageTakenUp():
             known.pop(at, None)
