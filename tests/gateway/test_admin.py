@@ -14,6 +14,7 @@ import pytest
 from tests.gateway.clients import Api
 from tests.gateway.conftest import NOWHERE, Serve, client
 
+from craftlog.gateway.app import GatewaySettings
 from craftlog.gateway.auth import DEFAULT_PROJECT
 from craftlog.gateway.door import PREFIX
 from craftlog.testing.stack import Stack
@@ -199,6 +200,20 @@ class TestAdminToken:
         assert ended.returncode == 1
         assert "pepper" in ended.stderr.lower() or "admin_token" in ended.stderr
         assert not any(value in ended.stderr for value in settings.values())
+
+
+class TestDefaultToken:
+    def test_is_refused_at_the_start_where_others_are_let_in(self) -> None:
+        settings = {"CRAFTLOG_HOST": "0.0.0.0"}  # noqa: S104 - what is refused
+        ended = subprocess.run(
+            [sys.executable, "-m", "craftlog.gateway"], env=settings, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 1
+        assert "CRAFTLOG_HOST 0.0.0.0 lets others in: set CRAFTLOG_API_TOKEN" in ended.stderr
+
+    @pytest.mark.parametrize("settings", [{"host": "127.0.0.1"}, {"host": "0.0.0.0", "api_token": "sk-ac-mine"}])  # noqa: S104 - the same
+    def test_is_no_matter_else(self, settings: dict[str, str]) -> None:
+        assert GatewaySettings.model_validate(settings).host == settings["host"]
 
 
 class TestLimits:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from craftlog.contracts.readmodels import Document
-from craftlog.gateway import wire
+from craftlog.gateway import containment
 from craftlog.gateway.containment import contains, sessions_with
-from craftlog.gateway.cursors import Page, after_time, listed
+from craftlog.gateway.cursors import Page, after_time
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([1.0, 0.5]) | st.sampled_from(["", "a", "b"])
 JSON = st.recursive(
@@ -68,6 +68,7 @@ class Sessions:
     """Read models of a thousand sessions, three created at a time; the configs of a few have a mark."""
 
     def __init__(self) -> None:
+        self.looks = 0
         begin = datetime(2026, 1, 1, tzinfo=UTC)
         self.all: list[Document] = [
             {"_id": f"{n:04d}", "created_at": begin + timedelta(seconds=n // 3), "configs": {"few": [n % 97 == 0]}}
@@ -75,6 +76,7 @@ class Sessions:
         ]
 
     async def heads(self, _collection: str, _project: str, page: Page, **_filters: Any) -> list[Document]:
+        self.looks += 1
         after = after_time(page.cursor)
         ordered = self.all[::-1] if page.time_desc else self.all
         if after is not None:
@@ -85,6 +87,21 @@ class Sessions:
 
 class TestSessionsWith:
     @pytest.mark.parametrize("newest", [False, True])
+    async def test_looks_at_a_bounded_number_of_them_and_says_where_to_go_on(
+        self, monkeypatch: pytest.MonkeyPatch, *, newest: bool
+    ) -> None:
+        monkeypatch.setattr(containment, "_MOST_LOOKS", 2)
+        sessions, page = Sessions(), Page(200, None, newest)
+        heads, more = await sessions_with(sessions, "p", page, {}, {"few": [True]})
+        assert (sessions.looks, len(heads), more["has_more"]) == (2, 5 if not newest else 4, True)
+        rest: list[Document] = []
+        while more["has_more"]:
+            some, more = await sessions_with(sessions, "p", Page(200, more["next_cursor"], newest), {}, {"few": [True]})
+            rest += some
+        marked = [head for head in sessions.all if head["configs"]["few"] == [True]]
+        assert [*heads, *rest] == (marked[::-1] if newest else marked)
+
+    @pytest.mark.parametrize("newest", [False, True])
     @pytest.mark.parametrize("limit", [1, 2, 10, 11, 12, 200])
     @pytest.mark.parametrize("wanted", [[True], [False], []])
     async def test_finds_each_once_in_order_however_far_apart_they_are(
@@ -93,8 +110,8 @@ class TestSessionsWith:
         sessions, page, found = Sessions(), Page(limit, None, newest), list[Document]()
         more: dict[str, Any] = {"has_more": True}
         while more["has_more"]:
-            some = await sessions_with(sessions, "p", page, {}, {"few": wanted})
-            heads, more = listed(some, limit, wire.place)
+            heads, more = await sessions_with(sessions, "p", page, {}, {"few": wanted})
+            assert len(heads) <= limit
             found += heads
             page = Page(limit, more.get("next_cursor"), newest)
         expected = [head for head in sessions.all if contains(head["configs"]["few"], wanted)]

@@ -52,6 +52,12 @@ class TestParsed:
         for kind, data in (("csv", b"a," + b"x" * 1_000_000), ("json", b"[" + b"9" * 5000 + b"]")):
             assert parsed(kind, data) == {"type": kind, "raw": data.decode()}
 
+    def test_looks_at_no_json_of_more_than_1_mib(self):
+        most = b"[" + b" " * (1024 * 1024 - 2) + b"]"
+        assert parsed("json", most) == {"type": "json", "raw": most.decode()}
+        assert parsed("json", most + b" ") == {"type": "text", "raw": most.decode() + " "}
+        assert parsed("json", most + b"{") == {"type": "text", "raw": most.decode() + "{"}
+
     @always(st.text("ab\n\r\u2028", max_size=8), st.integers(0, 9), st.integers(1, 9) | st.none())
     def test_cuts_lines_as_the_tools_of_the_sdks_do(self, text, offset, limit):
         lines = text.split("\n")

@@ -1,11 +1,14 @@
 import json
+import threading
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from craftlog.gateway import limits
 from craftlog.gateway.errors import InvalidError
-from craftlog.gateway.limits import DEEPEST, MOST_VALUES, parse
+from craftlog.gateway.limits import DEEPEST, MOST_AT_ONCE, MOST_VALUES, parse
 
 JSON = st.recursive(
     st.none()
@@ -75,3 +78,17 @@ class TestParse:
 
     def test_a_refusal_can_always_be_written_as_utf8(self):
         assert str(refused(b'{"\\ud800\\u0000": 1}')).encode()
+
+
+class TestParseAside:
+    @pytest.mark.parametrize(("size", "aside"), [(MOST_AT_ONCE, False), (MOST_AT_ONCE + 1, True)])
+    async def test_reads_large_bodies_in_a_thread(self, monkeypatch: pytest.MonkeyPatch, size: int, *, aside: bool):
+        threads: list[threading.Thread] = []
+
+        def noted(body: bytes, root: str) -> Any:
+            threads.append(threading.current_thread())
+            return parse(body, root)
+
+        monkeypatch.setattr(limits, "parse", noted)
+        assert await limits.parse_aside(b'"' + b"x" * (size - 2) + b'"') == "x" * (size - 2)
+        assert [one is not threading.main_thread() for one in threads] == [aside]

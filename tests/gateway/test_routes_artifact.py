@@ -25,6 +25,7 @@ class Gateway:
     """What a route needs of it here."""
 
     objects: Bucket
+    reads_large: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass
@@ -51,6 +52,7 @@ class TestContent:
     ):
         reader, gateway = Reader(0.2 if alone else 30), Gateway(Bucket(size))
         monkeypatch.setattr(content, "parsed", reader.parsed)
-        both = [routes_artifact._content(gateway, "key", "json", None) for _ in range(2)]  # type: ignore[arg-type] # see above
+        asset = {"s3_key": "key", "size_b": size}
+        both = [routes_artifact._content(gateway, asset, "json", None) for _ in range(2)]  # type: ignore[arg-type] # see above
         await asyncio.gather(*both)
         assert reader.alone == [alone] * 2

@@ -254,10 +254,34 @@ class TestLate:
         late, then = LateSweep(Erasures(world.database), world.objects), datetime.now(UTC) + LATE
         with monkeypatch.context() as patch:
             patch.setattr(Objects, "delete_prefix", AsyncRaise(UnavailableError("S3 is down")))
-            with pytest.raises(UnavailableError):
-                await late.sweep(then)
+            await late.sweep(then)
+            assert await complaint(late.probe) == "1 erased are not swept once more yet: S3 is down"
         await late.sweep(then)
         assert await bucket(world, disk) == []
+        assert not await complaint(late.probe)
+
+    async def test_what_is_refused_for_good_is_in_nobodys_way_and_shown(self, world, ingest, monkeypatch):
+        disks = sorted((fresh(Kind.DISK) for _ in range(3)), key=lambda disk: disk.id)
+        for disk in disks:
+            await world.append(disk, DiskCreated(), DiskDeleted())
+        async with ingest():
+            for disk in disks:
+                await until(lambda disk=disk: is_erased(world, DISKS, disk))
+        for disk in disks:
+            await world.objects.keep(disk, SECRET.encode(), "text/plain")
+        erasures = Erasures(world.database)
+        late, then, sweep = LateSweep(erasures, world.objects), datetime.now(UTC) + LATE, Objects.delete_prefix
+
+        async def refusing(objects: Objects, prefix: str) -> int:
+            if prefix == prefix_of(disks[0]):
+                raise RefusedError("S3 refuses", "AccessDenied")
+            return await sweep(objects, prefix)
+
+        monkeypatch.setattr(Objects, "delete_prefix", refusing)
+        await late.sweep(then)
+        assert [len(await bucket(world, disk)) for disk in disks] == [1, 0, 0]
+        assert await erasures.erased_before(then) == disks[:1]
+        assert await complaint(late.probe) == "1 erased are not swept once more yet: S3 refuses: AccessDenied"
 
 
 class AsyncRaise:

@@ -46,7 +46,7 @@ def prefix_of(address: Address) -> str:
 class Objects:
     """Put, get, sign and delete objects of one bucket. All methods raise UnavailableError when S3 cannot be reached.
 
-    Bytes come and go on the event loop (``s3.py``); what is rarely asked for goes through `minio` in threads.
+    Bytes come and go on the event loop (``s3.py``, ADR 9); what is rarely asked for goes through `minio` in threads.
     """
 
     def __init__(self, settings: Settings) -> None:

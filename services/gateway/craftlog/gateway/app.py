@@ -62,6 +62,7 @@ from craftlog.runtime.objects import Objects
 from craftlog.runtime.settings import Settings
 
 _SECRET_LENGTH: Final = 32
+_LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 # FastAPI would make spans of its own beside ours: one a request is enough, and half the price.
 _NO_TELEMETRY: Final = TelemetryConfig(tracing=False, metrics=False, logs=False)
 
@@ -94,6 +95,8 @@ class GatewaySettings(Settings):
     def _complete(self) -> Self:
         if self.admin_token and not self.api_key_pepper:
             raise ValueError("CRAFTLOG_ADMIN_TOKEN needs CRAFTLOG_API_KEY_PEPPER, from which issued keys derive")
+        if self.host not in _LOOPBACK and "api_token" not in self.model_fields_set:
+            raise ValueError(f"CRAFTLOG_HOST {self.host} lets others in: set CRAFTLOG_API_TOKEN, everybody knows ours")
         if self.burst and not self.requests_per_second:
             raise ValueError("CRAFTLOG_BURST needs CRAFTLOG_REQUESTS_PER_SECOND")
         return self

@@ -1,15 +1,16 @@
 """Sessions whose configs contain what somebody looks for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from craftlog.contracts.readmodels import SESSIONS, Document
 from craftlog.gateway import wire
-from craftlog.gateway.cursors import Page, encode
+from craftlog.gateway.cursors import Page, encode, listed
 from craftlog.gateway.fields import Json
 
 _AT_ONCE: Final = 200
+_MOST_LOOKS: Final = 10
 
 
 class Lists(Protocol):
@@ -33,8 +34,12 @@ def contains(value: Any, wanted: Any) -> bool:
     return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
 
 
-async def sessions_with(reads: Lists, project: str, page: Page, filters: Document, within: Json) -> list[Document]:
-    """Return the heads of sessions whose configs contain ``within``, one more than the page's limit where there is one.
+async def sessions_with(
+    reads: Lists, project: str, page: Page, filters: Document, within: Json
+) -> tuple[Sequence[Document], Json]:
+    """Return the heads of sessions whose configs contain ``within``, and ``{has_more, next_cursor?}``.
+
+    No more than 2,000 sessions are looked at: where there are others there is more, even where a page is not full.
 
     Raises:
         InvalidError: the cursor is none of ours.
@@ -42,13 +47,13 @@ async def sessions_with(reads: Lists, project: str, page: Page, filters: Documen
     """
     found: list[Document] = []
     further = replace(page, limit=_AT_ONCE)
-    while len(found) <= page.limit:
+    for _ in range(_MOST_LOOKS):
         heads = await reads.heads(SESSIONS, project, further, **filters, **dict(_equal(within, "configs")))
         found += [head for head in heads[:_AT_ONCE] if contains(head["configs"] or {}, within)]
-        if len(heads) <= _AT_ONCE:
-            break
+        if len(heads) <= _AT_ONCE or len(found) > page.limit:
+            return listed(found, page.limit, wire.place)
         further = replace(further, cursor=encode(*wire.place(heads[_AT_ONCE - 1])))
-    return found[: page.limit + 1]
+    return found, {"has_more": True, "next_cursor": further.cursor}
 
 
 def _equal(within: Json, path: str) -> Iterator[tuple[str, Any]]:

@@ -50,14 +50,22 @@ class Lines:
     limit: int | None
 
 
+# A parser of JSON lets nobody else run, and makes up to thirty times as much of it: what is larger is text.
+MOST_JSON: Final = 1024 * 1024
+
+
 def parsed(kind: str, data: bytes, wanted: Lines | None = None) -> Json | None:
     """Return ``{type, raw}``, or None where the bytes are not what the kind says they are.
+
+    JSON of more than 1 MiB is not looked at, and given as text.
 
     Where lines are wanted ``raw`` is these, and there are ``line_offset``, and ``total_lines`` of the whole.
     """
     try:
         raw = data.decode()
-        if kind == "json":
+        if kind == "json" and len(data) > MOST_JSON:
+            kind = "text"
+        elif kind == "json":
             json.loads(raw, parse_constant=_no_number, parse_int=str)
         elif kind == "csv" and len({len(row) for row in csv.reader(io.StringIO(raw), strict=True) if row}) > 1:
             return None

@@ -33,7 +33,7 @@ class Gateway:
     """What the routes work with.
 
     ``artifact_bytes`` is the most that a file on a disk may have; ``counted`` remembers of sessions their tokens, and
-    through which position.
+    through which position; ``reads_large`` is held by whoever has the whole text of a large file in hand.
     """
 
     log: Log
@@ -48,6 +48,7 @@ class Gateway:
     artifact_bytes: int = MOST_BYTES
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     proofs: Proofs = field(default_factory=Proofs)
+    reads_large: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def check(self, address: Address, field: str) -> None:
         """Raise MissingError, naming the field, where the log holds no such aggregate, or its end."""
@@ -56,8 +57,10 @@ class Gateway:
             raise MissingError(f"{field}: there is no {address.kind} {address.id}")
 
     @asynccontextmanager
-    async def putting(self, address: Address, field: str) -> AsyncIterator[None]:
+    async def putting(self, address: Address, field: str, *, lately: bool = False) -> AsyncIterator[None]:
         """Let objects be put and named in an event within the block.
+
+        With ``lately`` it is enough that the aggregate was there less than a minute ago.
 
         Raises:
             MissingError: there is no such aggregate.
@@ -66,7 +69,7 @@ class Gateway:
         # What is put for an aggregate that is gone has nobody to delete it but us and, should we die over it, ingest's
         # late sweep: so it is put soon after a proof that the aggregate is there.
         now = asyncio.get_running_loop().time()
-        if not self.proofs.hold(address, now):
+        if not (lately and self.proofs.hold(address, now)):
             await self.check(address, field)
         try:
             yield
@@ -161,7 +164,7 @@ async def store_artifact(gateway: Gateway, address: Address, wanted: Upload) -> 
         MissingError: there is no such disk.
         AbsentError: it was deleted meanwhile; the bytes are gone again.
     """
-    async with gateway.putting(address, "disk_id"):
+    async with gateway.putting(address, "disk_id", lately=True):
         asset = await gateway.objects.keep(address, wanted.file, wanted.mime)
         command = disk.StoreArtifact(wanted.path, wanted.filename, asset, wanted.meta)
         decided = await gateway.disks.transact(address, [command], cause=str(uuid4()))

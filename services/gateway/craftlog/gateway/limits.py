@@ -1,5 +1,6 @@
 """What the stores can hold: JSON from outside is checked here once, so that everything accepted can be stored. Pure."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from craftlog.gateway.errors import InvalidError
 MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_BYTES_OF_FILES: Final = 64 * 1024 * 1024
 MOST_IN_BATCH: Final = 500
+# Up to here bytes are sooner worked on than handed to a thread.
+MOST_AT_ONCE: Final = 256 * 1024
 DEEPEST: Final = 64
 # Each value costs every later reader some microseconds: bytes alone do not bound how long one body holds up others.
 MOST_VALUES: Final = 200_000
@@ -20,6 +23,11 @@ _SMALLEST_INTEGER: Final = -(2**63)
 _LARGEST_INTEGER: Final = 2**63 - 1
 _ESCAPES_TO_LOOK_AT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _TOKENS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]')
+
+
+async def parse_aside(body: bytes, root: str = "") -> Any:
+    """Return what ``parse`` does; a large body is read in a thread, where others would wait for it."""
+    return await asyncio.to_thread(parse, body, root) if len(body) > MOST_AT_ONCE else parse(body, root)
 
 
 def parse(body: bytes, root: str = "") -> Any:

@@ -21,7 +21,7 @@ from craftlog.gateway.editing import Strategy, edit
 from craftlog.gateway.errors import InvalidError, MissingError
 from craftlog.gateway.fields import Json
 from craftlog.gateway.handlers import Gateway
-from craftlog.gateway.limits import MOST_BYTES
+from craftlog.gateway.limits import MOST_AT_ONCE, MOST_BYTES
 from craftlog.runtime.errors import ObjectMissingError
 from craftlog.runtime.objects import prefix_of
 
@@ -81,7 +81,8 @@ async def page(gateway: Gateway, session: Address, wish: Wish) -> Page:
         write = partial(_as, DIALECTS[wish.format], {sha256: link["url"] for sha256, link in urls.items()})
     needed: Needed = "calls" if wish.strategies else "names" if wish.format == "gemini" else "ids"
     before = await _before(gateway, session, first) if first > 1 and lacks_calls(messages, needed) else []
-    items, rest = await _aside(len(messages), partial(_written, messages, wish, before, write))
+    size = sum(map(_size, stored.values()))
+    items, rest = await _aside(size, partial(_written, messages, wish, before, write))
     public = {"public_urls": urls if wish.format == ACONTEXT and wish.with_urls else None}
     return Page(items, {**rest, **public, **more}, seen.stalled)
 
@@ -204,8 +205,8 @@ def _as_stored(stored: Mapping[str, Document], board: Document | None) -> Callab
 
 
 async def _aside(size: int, work: Callable[[], T]) -> T:
-    """Return what comes of a piece of work, done in a thread where others would wait for it."""
-    return await asyncio.to_thread(work) if size > _AT_ONCE else work()
+    """Return what comes of work on so many bytes, done in a thread where others would wait for it."""
+    return await asyncio.to_thread(work) if size > MOST_AT_ONCE else work()
 
 
 def _just_deleted(session: Address) -> MissingError:

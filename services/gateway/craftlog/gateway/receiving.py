@@ -19,7 +19,7 @@ from craftlog.gateway.errors import InvalidError, TooLargeError
 from craftlog.gateway.fields import Json, an_id, an_object, an_object_or_none
 from craftlog.gateway.forms import FormPart, form, is_form, text
 from craftlog.gateway.handlers import Gateway
-from craftlog.gateway.limits import MOST_BYTES, MOST_BYTES_OF_FILES, MOST_IN_BATCH, parse
+from craftlog.gateway.limits import MOST_BYTES, MOST_BYTES_OF_FILES, MOST_IN_BATCH, parse_aside
 
 _ONE: Final = "POST messages"
 _MANY: Final = "POST messages/batch"
@@ -38,7 +38,7 @@ async def receive_one(gateway: Gateway, project: str, session_id: str, request: 
         async with form(request, MOST_BYTES_OF_FILES) as parts:
             return await _receive_form(gateway, project, session_id, request, parts)
     body = await raw_body(request)
-    sent = an_object(parse(body), "body")
+    sent = an_object(await parse_aside(body), "body")
     message = _message(sent, sent.get("blob"), {})
     session = Address(Kind.SESSION, project, an_id(session_id, "session_id"))
     key = keyed(idempotency_key(request), _ONE, sent)
@@ -53,7 +53,7 @@ async def receive_many(gateway: Gateway, session: Address, request: Request) -> 
         The same as ``receive_one``.
     """
     body = await raw_body(request)
-    sent = an_object(parse(body), "body")
+    sent = an_object(await parse_aside(body), "body")
     blobs = sent.get("blobs")
     if not isinstance(blobs, list) or not 1 <= len(blobs) <= MOST_IN_BATCH:
         raise InvalidError("blobs", f"must be a list of 1 to {MOST_IN_BATCH} messages")
@@ -69,7 +69,7 @@ async def _receive_form(
     payload = text(parts, "payload", MOST_BYTES)
     if not payload:
         raise InvalidError("payload", "is missing: the message as JSON")
-    sent = an_object(parse(payload.encode(), "payload"), "payload")
+    sent = an_object(await parse_aside(payload.encode(), "payload"), "payload")
     files = _files(parts)
     message = _message(sent, sent.get("blob"), {field: _announced(file) for field, file in files.items()})
     if unnamed := files.keys() - files_named(sent.get("format") or "openai", sent.get("blob")):

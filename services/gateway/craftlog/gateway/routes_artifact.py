@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -27,9 +27,8 @@ from craftlog.runtime.s3 import PIECE
 
 router = APIRouter(prefix="/disk/{disk_id}/artifact", tags=["disk"])
 
-# To look whether JSON is JSON takes up to 30 times its size in memory: one at a time, and the small ones beside it.
+# What is large is held as bytes, as text and as an answer: one at a time, and the small ones beside it.
 _LARGE: Final = 1024 * 1024
-_FOR_LARGE: Final = ThreadPoolExecutor(1, "content")
 _WEEK: Final = 7 * 24 * 3600
 _MOST_LINES: Final = 2**31 - 1
 # JSON as a string in JSON: each quote, and what stood before it, takes more bytes there.
@@ -75,7 +74,7 @@ async def get(
     kind = content.kind_of(name, asset["mime"])
     if with_content and kind:
         lines = None if line_offset is line_limit is None else content.Lines(line_offset or 0, line_limit)
-        if parsed := await _content(gateway, asset["s3_key"], kind, lines):
+        if parsed := await _content(gateway, asset, kind, lines):
             data["content"] = parsed
     return answer(data, stalled=stalled)
 
@@ -181,13 +180,13 @@ async def _file(gateway: Gateway, project: str, disk_id: str, file_path: str) ->
     return found, seen.stalled
 
 
-async def _content(gateway: Gateway, key: str, kind: str, lines: content.Lines | None) -> Json | None:
-    try:
-        data = await gateway.objects.get(key)
-    except ObjectMissingError as gone:
-        raise MissingError("file_path: this file was just removed") from gone
-    threads = _FOR_LARGE if len(data) > _LARGE else None
-    return await asyncio.get_running_loop().run_in_executor(threads, content.parsed, kind, data, lines)
+async def _content(gateway: Gateway, asset: Document, kind: str, lines: content.Lines | None) -> Json | None:
+    async with gateway.reads_large if asset["size_b"] > _LARGE else nullcontext():
+        try:
+            data = await gateway.objects.get(asset["s3_key"])
+        except ObjectMissingError as gone:
+            raise MissingError("file_path: this file was just removed") from gone
+        return await asyncio.to_thread(content.parsed, kind, data, lines)
 
 
 def _upload(parts: Sequence[FormPart]) -> Upload:

@@ -67,10 +67,9 @@ async def list_(
         filters |= await with_space(gateway, project, space_id)
     if filter_by_configs:
         within = an_object(parse(filter_by_configs.encode(), "filter_by_configs"), "filter_by_configs")
-        found = await sessions_with(gateway.reads, project, page, filters, within)
+        heads, more = await sessions_with(gateway.reads, project, page, filters, within)
     else:
-        found = await gateway.reads.heads(SESSIONS, project, page, **filters)
-    heads, more = listed(found, page.limit, wire.place)
+        heads, more = listed(await gateway.reads.heads(SESSIONS, project, page, **filters), page.limit, wire.place)
     return answer({"items": [wire.session(head) for head in await connected(gateway, project, heads)], **more})
 
 

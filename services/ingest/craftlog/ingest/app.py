@@ -51,6 +51,7 @@ async def start(settings: Settings, log: Log) -> AsyncIterator[Running]:
             "mongo": lambda: reach(lambda: database.command("ping")),
             "s3": objects.prepare,
             "erasure": eraser.probe,
+            "sweep": late.probe,
         },
     )
     await objects.aclose()

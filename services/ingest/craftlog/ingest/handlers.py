@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -101,24 +100,44 @@ class LateSweep:
     def __init__(self, erasures: Erasures, objects: Objects) -> None:
         self._erasures = erasures
         self._objects = objects
+        self._reasons: list[str] = []  # what stopped the last sweep, or parts of it
 
     async def run(self) -> None:
         """Sweep whenever something is due, until cancelled."""
         while True:
-            with suppress(UnavailableError, RefusedError):  # what is on the list stays there
-                await self.sweep(datetime.now(UTC))
+            await self.sweep(datetime.now(UTC))
             await asyncio.sleep(_SWEEP_EVERY)
 
     async def sweep(self, now: datetime) -> None:
-        """Sweep what was erased long enough ago.
+        """Sweep what was erased long enough ago; what cannot be swept is still due, and in nobody's way."""
+        reasons: list[str] = []
+        try:
+            for address in await self._erasures.erased_before(now - LATE):
+                reasons += await self._sweep(address)
+        except UnavailableError as error:
+            reasons.append(str(error))  # the others would find the same closed door
+        self._reasons = reasons
+
+    async def probe(self) -> None:
+        """Answer health.
 
         Raises:
-            UnavailableError, RefusedError: S3 or MongoDB does not answer; what was not swept is still due.
+            UnavailableError: something could not be swept the last time; the text says how much, and why.
         """
-        for address in await self._erasures.erased_before(now - LATE):
-            if objects := await _swept(self._objects, address):
-                logger.info("erased_late", kind=address.kind, id=address.id, objects=objects)
-            await self._erasures.done(address)
+        if self._reasons:
+            raise UnavailableError(f"{len(self._reasons)} erased are not swept once more yet: {self._reasons[0]}")
+
+    async def _sweep(self, address: Address) -> list[str]:
+        """Return the reasons for which it could not be swept."""
+        try:
+            objects = await _swept(self._objects, address)
+        except RefusedError as error:
+            logger.warning("sweep_waits", kind=address.kind, id=address.id, error=str(error))
+            return [str(error)]
+        if objects:
+            logger.info("erased_late", kind=address.kind, id=address.id, objects=objects)
+        await self._erasures.done(address)
+        return []
 
 
 async def _swept(objects: Objects, address: Address) -> int:
