@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftlog.gateway import limits
+from craftlog.gateway import bodies
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.limits import DEEPEST, MOST_AT_ONCE, MOST_VALUES, parse
 
@@ -89,6 +89,6 @@ class TestParseAside:
             threads.append(threading.current_thread())
             return parse(body, root)
 
-        monkeypatch.setattr(limits, "parse", noted)
-        assert await limits.parse_aside(b'"' + b"x" * (size - 2) + b'"') == "x" * (size - 2)
+        monkeypatch.setattr(bodies, "parse", noted)
+        assert await bodies.parse_aside(b'"' + b"x" * (size - 2) + b'"') == "x" * (size - 2)
         assert [one is not threading.main_thread() for one in threads] == [aside]

@@ -1,14 +1,15 @@
 """What a request carries, read no further than the limit."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 
 from craftlog.gateway.errors import InvalidError, TooLargeError
 from craftlog.gateway.fields import Json, an_object
-from craftlog.gateway.limits import MOST_BYTES, parse
+from craftlog.gateway.limits import MOST_AT_ONCE, MOST_BYTES, parse
 
 # What is not a message has no claim check, so that it must fit into one event whatever JSON makes of it.
 MOST_SMALL_BYTES: Final = 64 * 1024
@@ -41,6 +42,11 @@ async def raw_body(request: Request, most: int = MOST_BYTES) -> bytes:
         ClientDisconnect: the client hung up before the end.
     """
     return b"".join([chunk async for chunk in chunks(request, most)])
+
+
+async def parse_aside(body: bytes, root: str = "") -> Any:
+    """Return what ``parse`` does; a large body is read in a thread, where others would wait for it."""
+    return await asyncio.to_thread(parse, body, root) if len(body) > MOST_AT_ONCE else parse(body, root)
 
 
 async def small_object(request: Request, most: int = MOST_SMALL_BYTES) -> Json:

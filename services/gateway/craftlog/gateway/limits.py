@@ -1,6 +1,5 @@
 """What the stores can hold: JSON from outside is checked here once, so that everything accepted can be stored. Pure."""
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -23,11 +22,6 @@ _SMALLEST_INTEGER: Final = -(2**63)
 _LARGEST_INTEGER: Final = 2**63 - 1
 _ESCAPES_TO_LOOK_AT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _TOKENS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]')
-
-
-async def parse_aside(body: bytes, root: str = "") -> Any:
-    """Return what ``parse`` does; a large body is read in a thread, where others would wait for it."""
-    return await asyncio.to_thread(parse, body, root) if len(body) > MOST_AT_ONCE else parse(body, root)
 
 
 def parse(body: bytes, root: str = "") -> Any:

@@ -12,14 +12,14 @@ from craftlog.contracts.messages import Asset, Part
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.appending import append, keyed
-from craftlog.gateway.bodies import MOST_SMALL_BYTES, idempotency_key, raw_body
+from craftlog.gateway.bodies import MOST_SMALL_BYTES, idempotency_key, parse_aside, raw_body
 from craftlog.gateway.dialects import DIALECTS, files_named
 from craftlog.gateway.dialects.canonical import Attached, Canonical
 from craftlog.gateway.errors import InvalidError, TooLargeError
 from craftlog.gateway.fields import Json, an_id, an_object, an_object_or_none
 from craftlog.gateway.forms import FormPart, form, is_form, text
 from craftlog.gateway.handlers import Gateway
-from craftlog.gateway.limits import MOST_BYTES, MOST_BYTES_OF_FILES, MOST_IN_BATCH, parse_aside
+from craftlog.gateway.limits import MOST_BYTES, MOST_BYTES_OF_FILES, MOST_IN_BATCH
 
 _ONE: Final = "POST messages"
 _MANY: Final = "POST messages/batch"

@@ -1,5 +1,7 @@
 """Disks: the file trees of agents."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -9,6 +11,7 @@ from craftlog.gateway import unoffered, wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.bodies import small_object
 from craftlog.gateway.cursors import listed
+from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.handlers import create_disk, delete_disk
 from craftlog.gateway.parameters import Id, Project, Wanted, Wired
 from craftlog.gateway.unoffered import OfEverybody
@@ -19,7 +22,8 @@ router = APIRouter(prefix="/disk", tags=["disk"])
 @router.post("", status_code=201)
 async def create(request: Request, gateway: Wired, project: Project) -> Response:
     """Begin an empty disk."""
-    unoffered.refuse(await small_object(request), unoffered.USER)
+    with suppress(InvalidError):  # nothing is to be said of a disk: whatever else is sent is nobody's mistake
+        unoffered.refuse(await small_object(request), unoffered.USER)
     disk_id, began = await create_disk(gateway, project)
     times = {"created_at": wire.at(began), "updated_at": wire.at(began)}
     return answer({"id": disk_id, "project_id": project, **times}, status=201)
