@@ -5,14 +5,17 @@ import json
 import signal
 
 import pytest
-from tests.faults.observers import observing
+from tests.faults.observers import granted, observing
 from tests.faults.sessions import boards, facts, filled, nothing_due, observed_once
 from tests.faults.world import World
 
 from craftlog.testing.scripted_model import Json, Reply, scripted_model
 
 PROJECT = "frozen"
-ARGUMENTS = ("--engine", "model", "--lease", 1)
+SESSIONS = 30
+IDLE = 3.0  # seconds, in which all of them are heard of
+LEASE = ("--lease", 1)
+ARGUMENTS = ("--engine", "model", *LEASE)
 
 
 class Fickle:
@@ -57,3 +60,24 @@ async def test_an_observer_that_was_outrun_in_its_sleep_changes_nothing(at: str,
     shown = json.loads(prompt.split("# Board\n", 1)[1].split("\n\n# Read before", 1)[0])
     assert [task["description"] for task in shown["open"]] == [task["description"] for task in before[0]["tasks"]]
     await observed_once(world, sessions.values())
+
+
+async def test_what_only_a_frozen_observer_has_heard_is_done_by_one_who_was_there_all_the_time(world: World) -> None:
+    with (
+        scripted_model(granted) as model,
+        observing(world.stack, model, *LEASE, "--freeze", "after model call", observe_idle=IDLE) as frozen,
+        observing(world.stack, model, *LEASE, observe_idle=IDLE),
+    ):
+        sessions = [(await world.api.post("/session", {}))["id"] for _ in range(SESSIONS)]
+        for session_id in sessions:  # one message each, so that only one of the observers hears of it
+            await world.api.post(f"/session/{session_id}/messages", {"blob": {"role": "user", "content": "Hello"}})
+        frozen.await_frozen()
+        await nothing_due(world)
+        await observed_once(world, sessions)
+        log = await facts(world, sessions)
+        frozen.tell(signal.SIGCONT)
+        await world.api.post(f"/session/{sessions[0]}/messages", {"blob": {"role": "user", "content": "And now?"}})
+        await world.api.post(f"/session/{sessions[0]}/flush")
+        await nothing_due(world)
+        assert await facts(world, sessions[1:]) == [past for past in log if past.address.id != sessions[0]]
+    await observed_once(world, sessions)

@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.faults.conftest import token_of
-from tests.faults.observers import observing
+from tests.faults.observers import Observer, observing
 from tests.faults.sessions import observed_once
 from tests.faults.world import Document, World, behind
 
@@ -35,7 +35,8 @@ PROJECT = "fuzzed"
 DEADLINE = 90.0  # seconds
 LEFT_ALONE = "T2"  # which no answer names
 NEW = (1, 2, 3)  # the positions of the new messages
-LARGEST = 256 * 1024
+LARGEST = 256 * 1024  # bytes of an event
+USELESS = {"AnswerError"}  # what an answer may come to; anything else broke the observation
 
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -149,13 +150,13 @@ def opening(name: str) -> Json:
 
 
 @pytest.fixture(scope="module")
-def conversations(unobserved: Stack) -> Iterator[Conversations]:
+def conversations(unobserved: Stack) -> Iterator[tuple[Conversations, Observer]]:
     script = Conversations()
     with (
         scripted_model(script) as model,
-        observing(unobserved, model, "--engine", "model", "--hurry", 120, llm_timeout=5.0),
+        observing(unobserved, model, "--engine", "model", "--hurry", 120, llm_timeout=5.0) as observer,
     ):
-        yield script
+        yield script, observer
 
 
 async def said(world: World, session_id: str, mark: str, *numbers: int) -> None:
@@ -201,6 +202,10 @@ class TestInTheService:
     @settings(max_examples=8, phases=[Phase.reuse, Phase.generate])
     @given(several=st.lists(st.lists(replies, min_size=1, max_size=3), min_size=6, max_size=6))
     def test_any_answer_leaves_every_message_observed(
-        self, several: list[list[Reply]], unobserved: Stack, conversations: Conversations
+        self, several: list[list[Reply]], unobserved: Stack, conversations: tuple[Conversations, Observer]
     ) -> None:
-        asyncio.run(answered(unobserved, conversations, several))
+        script, observer = conversations
+        asyncio.run(answered(unobserved, script, several))
+        said = [json.loads(line) for line in observer.said().splitlines()]
+        broken = [one["exception"][0]["exc_type"] for one in said if one["event"] == "work_failed"]
+        assert set(broken) <= USELESS
