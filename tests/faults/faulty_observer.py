@@ -80,9 +80,11 @@ def hurry(times: float) -> None:
 
 
 def lease_for(seconds: float) -> None:
-    """Make leases, and the time in which an event must be acknowledged, this short."""
+    """Make leases this short, and when an event must be acknowledged or is looked for that somebody left lying."""
     put(due, "_LEASE", timedelta(seconds=seconds))
+    put(due, "_NEGLECTED", timedelta(seconds=seconds))
     put(work, "HEARTBEAT", seconds / 3)
+    put(work, "LOOK", seconds)
 
     def config(**given: Any) -> ConsumerConfig:
         return ConsumerConfig(**{**given, "ack_wait": seconds})

@@ -16,7 +16,7 @@ from craftlog.contracts.subjects import STREAM, Address, Kind
 from craftlog.runtime.mongo import by_id, find
 from craftlog.testing.waiting import until
 
-DEADLINE = 90.0
+DEADLINE = 60.0
 DUE = "observer_due"
 _VARYING = ("_id", "version", "seq", "created_at", "updated_at")
 

@@ -36,7 +36,7 @@ DEADLINE = 90.0  # seconds
 LEFT_ALONE = "T2"  # which no answer names
 NEW = (1, 2, 3)  # the positions of the new messages
 LARGEST = 256 * 1024  # bytes of an event
-USELESS = {"AnswerError"}  # what an answer may come to; anything else broke the observation
+USELESS = {"UnansweredError"}  # what an answer may come to; anything else broke the observation
 
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

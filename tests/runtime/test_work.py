@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from craftlog.runtime.due import Item
+from craftlog.runtime.due import Due, Item
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.work import Work
 from craftlog.testing.examples import PROJECT
@@ -411,3 +411,33 @@ async def test_what_is_marked_during_an_attempt_that_fails_is_what_is_tried_next
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert seen == [{}, {"deleted": True}]
+
+
+class TestTwoProcesses:
+    async def test_who_was_outrun_touches_nothing_of_what_is_anothers_by_now(self, database):
+        slow, quick = Due(database, "due"), Due(database, "due")
+        await slow.mark([item("a")])
+        assert await slow.claim("a", now() - FAR)
+        assert await quick.claim("a", now())
+        stored = await database["due"].find_one({"_id": "a"})
+        await slow.prolong("a", now() + FAR)
+        assert not await slow.release(item("a", due_in=FAR))
+        await slow.remove("a")
+        assert await database["due"].find_one({"_id": "a"}) == stored
+
+    async def test_what_another_has_marked_while_it_was_done_stays_due(self, database):
+        doing, hearing = Due(database, "due"), Due(database, "due")
+        await doing.mark([item("a")])
+        assert await doing.claim("a", now())
+        await hearing.mark([item("a")])
+        await doing.remove("a")
+        assert await hearing.claim("a", now())
+
+    async def test_what_another_has_left_lying_is_done(self, database, monkeypatch):
+        monkeypatch.setattr("craftlog.runtime.work.LOOK", 0.05)
+        doing = Doing()
+        async with working(database, doing) as work:
+            await Due(database, "due").mark([item("long due", due_in=-FAR), item("not long due")])
+            await doing.have_done(1)
+            assert doing.done == ["long due"]
+            assert work.get("not long due") is None

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import uuid4
 
 from pymongo import UpdateOne
 
@@ -13,7 +14,10 @@ from craftlog.runtime.mongo import Database, Index, find, reach
 # For whoever lists what is parked in a project.
 BY_PROJECT: Final[Index] = [("project", 1), ("parked", 1), ("_id", 1)]
 HEARTBEAT: Final = 5.0  # seconds after which a lease is prolonged
+LOOK: Final = 15.0  # seconds after which one looks for what others have left lying
 _LEASE: Final = timedelta(seconds=15)
+# Longer than what is debounced is usually put off in the memory of whoever marked it.
+_NEGLECTED: Final = timedelta(minutes=1)
 _DELAYS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -55,6 +59,7 @@ class Due:
     def __init__(self, database: Database, collection: str) -> None:
         self.name = collection
         self._due = database[collection]
+        self._me = uuid4().hex
 
     async def load(self) -> list[Item]:
         """Return all items."""
@@ -72,23 +77,26 @@ class Due:
 
     async def mark(self, items: Sequence[Item]) -> None:
         """Store when these are due, and why; what they have failed of before stays."""
-        requests = [UpdateOne({"_id": item.key}, {"$set": _when(item) | _what(item)}, upsert=True) for item in items]
+        marks = {item.key: _when(item) | _what(item) | {"marked": True} for item in items}
+        requests = [UpdateOne({"_id": key}, {"$set": mark}, upsert=True) for key, mark in marks.items()]
         await reach(lambda: self._due.bulk_write(requests, ordered=False))
 
     async def claim(self, key: str, now: datetime) -> bool:
         """Take the lease of an item that is not parked; False where somebody has it, or there is no such item."""
         free = {"_id": key, "parked": {"$ne": True}, "lease_until": {"$not": {"$gt": now}}}
-        result = await reach(lambda: self._due.update_one(free, {"$set": {"lease_until": now + _LEASE}}))
+        taken = {"lease_until": now + _LEASE, "lease_of": self._me, "marked": False}
+        result = await reach(lambda: self._due.update_one(free, {"$set": taken}))
         return bool(result.matched_count)
 
     async def prolong(self, key: str, now: datetime) -> None:
-        """Keep the lease."""
-        await reach(lambda: self._due.update_one({"_id": key}, {"$set": {"lease_until": now + _LEASE}}))
+        """Keep the lease, unless it ran out and is another's."""
+        await reach(lambda: self._due.update_one(self._own(key), {"$set": {"lease_until": now + _LEASE}}))
 
-    async def release(self, item: Item) -> None:
-        """Give the lease back and store what became of the item; one that was dropped meanwhile stays away."""
+    async def release(self, item: Item) -> bool:
+        """Give the lease back and store what became of the item; False where it was dropped, or is another's by now."""
         state = _when(item) | _what(item) | _how(item) | {"lease_until": None}
-        await reach(lambda: self._due.update_one({"_id": item.key}, {"$set": state}))
+        result = await reach(lambda: self._due.update_one(self._own(item.key), {"$set": state}))
+        return bool(result.matched_count)
 
     async def unpark(self, item: Item) -> bool:
         """Store an item that was parked as due again; False where it is no longer parked."""
@@ -97,8 +105,16 @@ class Due:
         return bool(result.matched_count)
 
     async def remove(self, key: str) -> None:
-        """Remove an item."""
-        await reach(lambda: self._due.delete_one({"_id": key}))
+        """Remove an item that was done; one that another process has marked meanwhile is only given back."""
+        own = self._own(key)
+        result = await reach(lambda: self._due.delete_one({**own, "marked": False}))
+        if not result.deleted_count:
+            await reach(lambda: self._due.update_one(own, {"$set": {"lease_until": None}}))
+
+    async def neglected(self, now: datetime) -> list[Item]:
+        """Return what has long been due and nobody does: whoever marked it may have ended, or stand still."""
+        overdue: Document = {"parked": {"$ne": True}, "due_at": {"$lte": now - _NEGLECTED}}
+        return [_item(stored) for stored in await find(self._due, {**overdue, "lease_until": {"$not": {"$gt": now}}})]
 
     async def remove_all(self, keys: Collection[str]) -> None:
         """Remove these items."""
@@ -108,6 +124,9 @@ class Due:
         """Remove a parked item; False where it is not, or no longer, parked."""
         result = await reach(lambda: self._due.delete_one({"_id": key, "parked": True}))
         return bool(result.deleted_count)
+
+    def _own(self, key: str) -> Document:
+        return {"_id": key, "lease_of": self._me}
 
 
 def _when(item: Item) -> Document:

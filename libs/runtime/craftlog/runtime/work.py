@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from craftlog.contracts.questions import ConsumerHealth, Stalled
-from craftlog.runtime.due import HEARTBEAT, Due, Item, failed
+from craftlog.runtime.due import HEARTBEAT, LOOK, Due, Item, failed
 from craftlog.runtime.errors import StoreError, UnavailableError
 from craftlog.runtime.mongo import Database
 from craftlog.runtime.telemetry import span
@@ -114,14 +114,9 @@ class Work:
     async def run(self) -> None:
         """Do what is due until cancelled."""
         try:
-            while True:
-                while item := self._turns.take(self._clock()):
-                    self._running[item.key] = asyncio.create_task(self._do(item))
-                self._news.clear()
-                # Not wait_for: up to Python 3.11 it can swallow a cancellation.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._nap()):
-                        await self._news.wait()
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._take_over())
+                both.create_task(self._take_turns())
         finally:
             for task in self._running.values():
                 task.cancel()
@@ -140,6 +135,26 @@ class Work:
         now = self._clock()
         due = sum(item.due_at <= now for item in self._turns.items.values())
         return ConsumerHealth(name=self._due.name, lag=due, error=self._away)
+
+    async def _take_turns(self) -> None:
+        while True:
+            while item := self._turns.take(self._clock()):
+                self._running[item.key] = asyncio.create_task(self._do(item))
+            self._news.clear()
+            # Not wait_for: up to Python 3.11 it can swallow a cancellation.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._nap()):
+                    await self._news.wait()
+
+    async def _take_over(self) -> None:
+        """Take up what another process has left lying: it need not start again, as one that died would."""
+        while True:
+            await asyncio.sleep(LOOK)
+            with suppress(UnavailableError):  # the next look will do
+                for item in await self._due.neglected(self._clock()):
+                    if self.get(item.key) is None:
+                        self._stored_due[item.key] = item.due_at
+                        self._put(item)
 
     async def _mark(self, items: Sequence[Item]) -> None:
         known = {item.key for item in items if item.key in self.parked}
@@ -247,8 +262,10 @@ class Work:
             self._put(again)
 
     async def _release(self, item: Item) -> None:
-        await self._due.release(item)
-        self._stored_due[item.key] = item.due_at
+        if await self._due.release(item):
+            self._stored_due[item.key] = item.due_at
+        else:
+            self._stored_due.pop(item.key, None)
 
     async def _postpone(self, later: Item) -> None:
         async with self._changing:
