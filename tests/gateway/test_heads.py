@@ -1,25 +1,27 @@
 """Reading your own writes, with a log and a MongoDB that are real and a projector that is this test."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from craftlog.contracts.messages import Asset
-from craftlog.contracts.readmodels import BOARDS, SESSIONS, Document
+from craftlog.contracts.readmodels import BOARDS, OBSERVER_DUE, SESSIONS, Document
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway import heads
+from craftlog.gateway import flushing, heads
 from craftlog.gateway.appending import append, keyed
 from craftlog.gateway.auth import DEFAULT_PROJECT
 from craftlog.gateway.decider.disk import CreateDisk, DeleteDisk, StoreArtifact
 from craftlog.gateway.decider.session_commands import AppendMessages, CreateSession, DeleteSession, NewMessage
 from craftlog.gateway.dialects.openai import to_canonical
-from craftlog.gateway.errors import MissingError
+from craftlog.gateway.errors import MissingError, UnfinishedError
 from craftlog.gateway.flushing import flush
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.routes_message import get as get_messages
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.mongo import Database
+from craftlog.testing.waiting import until
 
 OTHER_PROJECT = "00000000-0000-4000-8000-000000000002"
 SOON = 0.05
@@ -166,12 +168,12 @@ class TestFlush:
         await asyncio.sleep(SOON)
         assert not flushed.done()
         await project(gateway, database, board, version=2, through_position=2)
-        assert await flushed == ""
+        assert await flushed == (200, "")
 
     async def test_says_how_far_it_got_and_asks_only_once(self, gateway: Gateway, database: Database) -> None:
         address, _ = await with_board(gateway, database, through=1)
         for _ in range(2):
-            with pytest.raises(UnavailableError, match="1 of 2 messages are observed"):
+            with pytest.raises(UnfinishedError, match="1 of 2 messages are observed; ask again"):
                 await flush(gateway, address, connected, budget=NEVER)
         assert [past.type async for past in gateway.log.read(address)][3:] == ["FlushRequested.v1"]
 
@@ -184,7 +186,57 @@ class TestFlush:
     async def test_says_at_which_version_the_board_stands_still(self, gateway: Gateway, database: Database) -> None:
         address, board = await with_board(gateway, database, through=1)
         await project(gateway, database, board, version=1, through_position=1, stalled=REASON)
-        assert await flush(gateway, address, connected) == "the board stands still at version 1"
+        assert await flush(gateway, address, connected) == (500, "the board stands still at version 1")
+
+    async def test_names_what_nobody_could_read(self, gateway: Gateway, database: Database) -> None:
+        address, board = await with_board(gateway, database, through=1)
+        skipped = [
+            {"position": 1, "reason": "it is no event"},
+            {"position": 2, "reason": "it is too long", "dropped": True},
+        ]
+        await project(gateway, database, board, version=2, through_position=2, skipped=skipped)
+        said = "parked messages by position: 1 (it is no event)"
+        assert await flush(gateway, address, connected) == (200, said)
+
+    async def test_says_why_it_waits_and_when_to_ask_again(self, gateway: Gateway, database: Database) -> None:
+        address, _ = await with_board(gateway, database, through=1)
+        due_at = datetime.now(UTC) + timedelta(seconds=30)
+        due = {"_id": address.id, "project": DEFAULT_PROJECT, "due_at": due_at, "error": "the model does not answer"}
+        await database[OBSERVER_DUE].insert_one(due)
+        with pytest.raises(UnfinishedError, match="waiting because of: the model does not answer; next att") as waits:
+            await flush(gateway, address, connected, budget=NEVER)
+        assert waits.value.headers is not None
+        assert 25 <= int(waits.value.headers["Retry-After"]) <= 30
+
+    async def test_ends_where_the_session_is_parked(
+        self, gateway: Gateway, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(flushing, "_LOOK_FOR_PARKED_EVERY", SOON)
+        address, _ = await with_board(gateway, database, through=1)
+        parked = {"_id": address.id, "project": DEFAULT_PROJECT, "error": "it cannot be read", "parked": True}
+        await database[OBSERVER_DUE].insert_one(parked)
+        said = "1 of 2 messages are observed; the rest is parked: it cannot be read"
+        assert await flush(gateway, address, connected) == (500, said)
+
+    async def test_leaves_nothing_behind_where_many_hang_up(self, gateway: Gateway, database: Database) -> None:
+        address, _ = await with_board(gateway, database, through=1)
+        before = asyncio.all_tasks()
+        hang_up = asyncio.Event()
+
+        async def hanging_up() -> dict[str, str]:
+            await hang_up.wait()
+            return {"type": "http.disconnect"}
+
+        flushed = [asyncio.create_task(flush(gateway, address, hanging_up)) for _ in range(50)]
+        await asyncio.sleep(SOON)
+        assert len(asyncio.all_tasks()) >= len(before) + 50
+        hang_up.set()
+        await asyncio.gather(*flushed)
+
+        async def nobody_waits() -> bool:
+            return not asyncio.all_tasks() - before and gateway.heads._waiting == {}
+
+        await until(nobody_waits)
 
     async def test_of_a_session_deleted_meanwhile_is_missing(self, gateway: Gateway, database: Database) -> None:
         address, board = await with_board(gateway, database, through=1)

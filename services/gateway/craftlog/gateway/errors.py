@@ -50,6 +50,17 @@ class NotOfferedError(RequestRefusedError):
     status = 501
 
 
+class UnfinishedError(RequestRefusedError):
+    """What was asked for goes on, and is not there yet."""
+
+    status = 503
+
+    def __init__(self, how_far: str, wait: int) -> None:
+        """Args: wait: in how many seconds it is worth while to ask again."""
+        super().__init__(how_far)
+        self.headers = {"Retry-After": str(wait)}
+
+
 class TooManyRequestsError(RequestRefusedError):
     """More requests than the key may send."""
 

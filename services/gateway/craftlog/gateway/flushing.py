@@ -1,6 +1,8 @@
 """Flush: wait until a session's board has read every message, however often the client has to ask."""
 
 import asyncio
+from datetime import UTC, datetime
+from math import ceil
 from typing import Final
 from uuid import uuid4
 
@@ -8,16 +10,23 @@ from starlette.types import Receive
 
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway import wire
 from craftlog.gateway.decider.session_commands import RequestFlush
-from craftlog.gateway.errors import MissingError
+from craftlog.gateway.errors import MissingError, UnfinishedError
 from craftlog.gateway.handlers import Gateway
-from craftlog.runtime.errors import UnavailableError
 
 FLUSH_BUDGET: Final = 25.0
+_LOOK_FOR_PARKED_EVERY: Final = 2.0
+_LONGEST_WAIT: Final = 60
+_MOST_NAMED: Final = 20
 
 
-async def flush(gateway: Gateway, address: Address, receive: Receive, *, budget: float = FLUSH_BUDGET) -> str:
-    """Ask for the board to read all messages and wait until it has; return what is wrong with it, "" for nothing.
+async def flush(
+    gateway: Gateway, address: Address, receive: Receive, *, budget: float = FLUSH_BUDGET
+) -> tuple[int, str]:
+    """Ask for the board to read all messages and wait until it has; return a status and what is to be said of it.
+
+    The status is 200 where all is read but what is parked, which is named; 500 where nothing more will be read.
 
     Args:
         gateway: what to work with.
@@ -27,39 +36,78 @@ async def flush(gateway: Gateway, address: Address, receive: Receive, *, budget:
 
     Raises:
         AbsentError, MissingError: there is no such session, or it was deleted meanwhile.
-        UnavailableError: the board is not there within the budget; the text says how far it got.
+        UnfinishedError: the board is not there within the budget; the text says how far it got, and why it waits.
     """
     decided = await gateway.sessions.transact(address, [RequestFlush()], cause=str(uuid4()))
     if not (decided.state.tracked and decided.state.messages):
-        return ""
+        return 200, ""
     board = Address(Kind.BOARD, address.project, address.id)
-    waiting = asyncio.create_task(_observed(gateway, board, decided.state.messages, budget))
+    waiting = asyncio.create_task(_Waiting(gateway, board, decided.state.messages).result(budget))
     gone = asyncio.create_task(_hung_up(receive))
     try:
         await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
-        return waiting.result() if waiting.done() else "the client hung up"
+        return waiting.result() if waiting.done() else (500, "the client hung up")
     finally:
         waiting.cancel()
         gone.cancel()
 
 
-async def _observed(gateway: Gateway, board: Address, through: int, budget: float) -> str:
-    reached = 0
+class _Waiting:
+    """One client's waiting for a board to have read ``through`` a position."""
 
-    def done(head: Document | None) -> str | None:
-        nonlocal reached
+    def __init__(self, gateway: Gateway, board: Address, through: int) -> None:
+        self._gateway = gateway
+        self._board = board
+        self._through = through
+        self._reached = 0
+
+    async def result(self, budget: float) -> tuple[int, str]:
+        """Return what ``flush`` does; raises as it does."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + budget
+        while (left := deadline - clock()) > 0:
+            try:
+                return await self._gateway.heads.until(self._board, self._seen, min(left, _LOOK_FOR_PARKED_EVERY))
+            except TimeoutError:
+                due = await self._gateway.reads.observing_due(self._board.id)
+                if due.get("parked"):
+                    return 500, f"{self._how_far}; the rest is parked: {due.get('error')}"
+        due = await self._gateway.reads.observing_due(self._board.id)
+        raise UnfinishedError(f"{self._how_far}{_why(due)}; ask again to go on waiting", _wait(due))
+
+    @property
+    def _how_far(self) -> str:
+        return f"{self._reached} of {self._through} messages are observed"
+
+    def _seen(self, head: Document | None) -> tuple[int, str] | None:
         head = head or {}
         if head.get("deleted"):
-            raise MissingError(f"there is no session {board.id}")
-        reached = head.get("through_position", 0)
-        if reached >= through:
-            return ""
-        return f"the board stands still at version {head.get('version', 0)}" if "stalled" in head else None
+            raise MissingError(f"there is no session {self._board.id}")
+        self._reached = head.get("through_position", 0)
+        if self._reached >= self._through:
+            return 200, _parked([one for one in head.get("skipped", ()) if not one.get("dropped")])
+        return (500, f"the board stands still at version {head.get('version', 0)}") if "stalled" in head else None
 
-    try:
-        return await gateway.heads.until(board, done, budget)
-    except TimeoutError as late:
-        raise UnavailableError(f"{reached} of {through} messages are observed; ask again to go on waiting") from late
+
+def _parked(skipped: list[Document]) -> str:
+    """Name the messages that nobody could read."""
+    named = ", ".join(f"{one['position']} ({one['reason']})" for one in skipped[:_MOST_NAMED])
+    more = f" and {len(skipped) - _MOST_NAMED} more" if len(skipped) > _MOST_NAMED else ""
+    return f"parked messages by position: {named}{more}" if skipped else ""
+
+
+def _why(due: Document) -> str:
+    if not due.get("error"):
+        return ""
+    return f", waiting because of: {due['error']}; next attempt at {wire.at(due['due_at'])}"
+
+
+def _wait(due: Document) -> int:
+    """Return in how many seconds it is worth while to ask again."""
+    if not due.get("error"):
+        return 1
+    seconds: float = (due["due_at"] - datetime.now(UTC)).total_seconds()
+    return min(max(ceil(seconds), 1), _LONGEST_WAIT)
 
 
 async def _hung_up(receive: Receive) -> None:

@@ -12,6 +12,7 @@ from craftlog.contracts.readmodels import (
     COPIES,
     LESSONS,
     MESSAGES,
+    OBSERVER_DUE,
     PROJECTS,
     PROPOSALS,
     SPACES,
@@ -130,6 +131,11 @@ class Reads:
         found = self._database[BLOCKS].find(wanted, ["props.tool_sops.tool_name"])
         blocks = await reach(lambda: found.to_list(None))
         return Counter(step["tool_name"] for block in blocks for step in block["props"].get("tool_sops", ()))
+
+    async def observing_due(self, session_id: str) -> Document:
+        """Return what is not yet done of observing a session, and why; empty where nothing is due."""
+        found = await self._find(OBSERVER_DUE, {"_id": session_id})
+        return found[0] if found else {}
 
     async def usage(self, project: str, first: str, last: str) -> list[Document]:
         """Return what observing took of the days first to last on which there was any, summed over the sessions."""

@@ -125,8 +125,8 @@ async def copy(request: Request, gateway: Wired, project: Project, session_id: I
 @router.post("/{session_id}/flush")
 async def flush_(request: Request, gateway: Wired, project: Project, session_id: Id) -> Response:
     """Answer when every message is observed; after 25 seconds with a 503, and then ask again."""
-    wrong = await flush(gateway, Address(Kind.SESSION, project, session_id), request.receive)
-    return answer({"status": 500 if wrong else 200, "errmsg": wrong})
+    status, said = await flush(gateway, Address(Kind.SESSION, project, session_id), request.receive)
+    return answer({"status": status, "errmsg": said})
 
 
 def _configs(body: Json) -> Json | None:
