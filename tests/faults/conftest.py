@@ -15,7 +15,19 @@ from craftlog.testing.scripted_model import scripted_model
 from craftlog.testing.stack import Stack
 
 # Each module has a project of its own, named by its PROJECT; to whom it has to be fair has another one.
-PROJECTS = ("peace", "outage", "slow", "killed", "rebuilt", "redelivered", "frozen", "fuzzed", "busy", "calm")
+PROJECTS = (
+    "peace",
+    "outage",
+    "slow",
+    "killed",
+    "rebuilt",
+    "redelivered",
+    "frozen",
+    "fuzzed",
+    "busy",
+    "calm",
+    "flushed",
+)
 
 
 def token_of(project: str) -> str:

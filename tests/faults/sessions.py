@@ -18,7 +18,7 @@ from craftlog.testing.waiting import until
 
 DEADLINE = 60.0
 DUE = "observer_due"
-_VARYING = ("_id", "version", "seq", "created_at", "updated_at")
+_VARYING = ("_id", "version", "seq", "created_at", "updated_at", "usage")
 
 
 async def filled(world: World, numbers: Iterable[int]) -> dict[int, str]:

@@ -59,7 +59,10 @@ class Owner:
         block = {"type": "page", "title": self.word}
         self.ids["block_id"] = self.made(f"/space/{self.ids['space_id']}/block", json=block)
         session, disk = (f"/{kind}/{self.ids[f'{kind}_id']}" for kind in ("session", "disk"))
-        self.made(f"{session}/messages", json={"blob": {"role": "user", "content": self.word}})
+        self.made(f"{session}/messages", json={"blob": {"role": "user", "content": f"Please write {self.word}."}})
+        self.made(f"{session}/messages", json={"blob": {"role": "assistant", "content": f"I wrote {self.word}."}})
+        self.http.post(f"{session}/flush").raise_for_status()
+        self.ids["task_id"] = self.http.get(f"{session}/task").json()["data"]["items"][0]["id"]
         self.http.post(f"{disk}/artifact", files=upload(self)).raise_for_status()
         return self
 

@@ -236,7 +236,7 @@ class TestFlush:
         async def nobody_waits() -> bool:
             return not asyncio.all_tasks() - before and gateway.heads._waiting == {}
 
-        await until(nobody_waits)
+        await until(nobody_waits, flushing.FLUSH_BUDGET / 2)  # by itself the waiting ends later
 
     async def test_of_a_session_deleted_meanwhile_is_missing(self, gateway: Gateway, database: Database) -> None:
         address, board = await with_board(gateway, database, through=1)

@@ -1,19 +1,23 @@
 """What one page takes into memory, sees of the messages before it, and says of the board."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from craftlog.contracts.messages import Part
 from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway.cursors import after_number
 from craftlog.gateway.editing import strategies
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Seen
-from craftlog.gateway.reading import Page, Wish, page
+from craftlog.gateway.reading import Page, Wish, _part, page
 from craftlog.gateway.routes_task import observing_status
 from craftlog.runtime.claims import PARTS
 
@@ -44,8 +48,8 @@ class Stored:
     async def head(self, _address: Address) -> dict[str, Any] | None:
         return self._board
 
-    async def messages(self, _session: str, first: int, last: int) -> list[dict[str, Any]]:
-        return self._messages[first - 1 : last]
+    async def messages(self, _session: str, positions: Sequence[int]) -> list[dict[str, Any]]:
+        return [self._messages[position - 1] for position in positions]
 
     async def parts(self, stored: list[dict[str, Any]]) -> list[tuple[Part, ...]]:
         self.fetched += sum(one["parts_ref"]["size_b"] for one in stored if "parts_ref" in one)
@@ -104,7 +108,38 @@ class TestEditedPage:
         assert [item["content"] for item in items] == ["Done", "found " * 50]
 
 
+class TestPart:
+    @given(st.lists(st.integers(1, 30), unique=True).map(sorted), st.integers(1, 9), st.booleans(), st.integers(-1, 40))
+    def test_of_any_positions_has_each_once_in_both_directions(
+        self,
+        positions: list[int],
+        limit: int,
+        newest: bool,  # noqa: FBT001 - drawn
+        elsewhere: int,
+    ) -> None:
+        found: list[int] = []
+        after: int | None = None
+        while True:
+            part, more = _part(positions, limit, after, newest=newest)
+            assert len(part) <= limit
+            found = [*part, *found] if newest else [*found, *part]
+            if not more["has_more"]:
+                break
+            after = after_number(more["next_cursor"])
+        assert found == positions
+        beyond, _ = _part(positions, 50, elsewhere, newest=newest)
+        assert beyond == [at for at in positions if (at < elsewhere if newest else at > elsewhere)]
+
+
 class TestBoard:
+    async def test_has_a_message_in_one_task_at_most_and_planning_in_none(self) -> None:
+        tasks = [{"id": "t1", "positions": [1, 4]}, {"id": "t2", "positions": [2]}]
+        board = {"through_position": 4, "tasks": tasks, "planning": [3]}
+        stored = Stored(*map(text, "abcd"), board=board)
+        for wish, tasks_of in (({}, ["t1", "t2", None, "t1"]), ({"limit": 2, "newest": True}, [None, "t1"])):
+            items = json.loads((await read(stored, format="acontext", **wish)).items)
+            assert [item["task_id"] for item in items] == tasks_of
+
     async def test_has_failed_at_what_it_skipped(self) -> None:
         board = {"through_position": 2, "tasks": [], "skipped": [{"position": 1, "reason": "unreadable"}]}
         items = json.loads((await read(Stored(*map(text, "abc"), board=board), format="acontext")).items)

@@ -45,8 +45,17 @@ def answer(data: Any = _NOTHING, *, status: int = 200, msg: str = "", stalled: i
 
 def answer_with(items: bytes, rest: Mapping[str, Any], *, stalled: int | None = None) -> Response:
     """Return a success whose data has ``items``, which are JSON already, and the rest."""
-    content = b'{"code":0,"data":{"items":' + items + b"," + to_json(rest)[1:] + b',"msg":""}'
-    return Response(content, 200, _stalled(stalled), media_type=_MEDIA_TYPE)
+    return answer_raw(listed_raw(items, rest), stalled=stalled)
+
+
+def answer_raw(data: bytes, *, stalled: int | None = None) -> Response:
+    """Return a success whose data are JSON already."""
+    return Response(b'{"code":0,"data":' + data + b',"msg":""}', 200, _stalled(stalled), media_type=_MEDIA_TYPE)
+
+
+def listed_raw(items: bytes, rest: Mapping[str, Any]) -> bytes:
+    """Return an object as JSON that has ``items``, which are JSON already, and the rest."""
+    return b'{"items":' + items + b"," + to_json(rest)[1:]
 
 
 def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -128,8 +128,8 @@ async def _first_answer(gateway: Gateway, address: Address, first: Document, com
         return [first]
     # They are in the log together, and on their way to the read model one after the other.
     await gateway.heads.seen(address)
-    last = first["position"] + len(command.messages) - 1
-    found = await gateway.reads.messages(address.id, first["position"], last)
+    end = first["position"] + len(command.messages)
+    found = await gateway.reads.messages(address.id, range(first["position"], end))
     if len(found) < len(command.messages):
         raise UnavailableError("Idempotency-Key: what it stored cannot be read now")
     return found

@@ -93,7 +93,7 @@ async def _fill(gateway: Gateway, source: Address, copy: Address, begin: BeginCo
     total = (decided.state.copy_of or begin.copy_of).messages
     while decided.state.is_copying:
         at = decided.state.messages
-        async for _, messages in read(gateway, source, at + 1, total):
+        async for _, messages in read(gateway, source, range(at + 1, total + 1)):
             async with gateway.putting(copy, "the copy"):
                 new = await _copied(gateway, source, copy, messages)
                 decided = await gateway.sessions.transact(copy, [CopyMessages(at, tuple(new))], cause=f"{copy.id} {at}")

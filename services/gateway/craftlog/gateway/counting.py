@@ -20,7 +20,7 @@ async def total_tokens(gateway: Gateway, session: Address, messages: int) -> int
     """
     counted, total = gateway.counted.pop(session.id, (0, 0))
     # Where another reader has seen more of it than this one, its sum is the newer truth.
-    async for _, found in read(gateway, session, counted + 1, messages):
+    async for _, found in read(gateway, session, range(counted + 1, messages + 1)):
         total += await asyncio.to_thread(tokens.count, found)
     gateway.counted[session.id] = max(counted, messages), total
     while len(gateway.counted) > _MOST_SESSIONS:

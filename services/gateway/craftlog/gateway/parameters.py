@@ -1,6 +1,6 @@
 """The parameters that several routes take. An empty query parameter counts as absent."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request, Security
 from pydantic import AfterValidator, BeforeValidator
@@ -48,6 +48,8 @@ OtherId = Annotated[
 Text = Annotated[str | None, or_default(None), AfterValidator(_storable), Query()]
 Needed = Annotated[str, Query(min_length=1), AfterValidator(_storable)]
 Limit = Annotated[int, or_default(20), Query(ge=1, le=200)]
+Count = Annotated[int, or_default(0), Query(ge=0, le=200)]
+Format = Annotated[Literal["openai", "anthropic", "gemini", "acontext"], or_default("openai"), Query()]
 Off = Annotated[bool, or_default(default=False), Query()]
 On = Annotated[bool, or_default(default=True), Query()]
 

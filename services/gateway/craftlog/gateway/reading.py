@@ -1,6 +1,7 @@
 """Messages as clients read them: a page of a session, edited, in the format that was asked for."""
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -68,10 +69,17 @@ async def page(gateway: Gateway, session: Address, wish: Wish) -> Page:
         UnavailableError: the read model or the bucket cannot be reached.
     """
     seen = await gateway.heads.seen(session)
-    first, last, more = _range(seen.head["messages"], wish.limit, after_number(wish.cursor), newest=wish.newest)
+    return await page_of(gateway, session, range(1, seen.head["messages"] + 1), wish, seen.stalled)
+
+
+async def page_of(
+    gateway: Gateway, session: Address, positions: Sequence[int], wish: Wish, stalled: int | None
+) -> Page:
+    """Return a page of the messages at these positions, which are ascending and there; raises as ``page`` does."""
+    chosen, more = _part(positions, wish.limit, after_number(wish.cursor), newest=wish.newest)
     stored: dict[str, Document] = {}
     messages: list[Message] = []
-    async for documents, found in read(gateway, session, first, last, most=_MOST_BYTES_IN_PAGE):
+    async for documents, found in read(gateway, session, chosen, most=_MOST_BYTES_IN_PAGE):
         stored |= {document["message_id"]: document for document in documents}
         messages += found
     urls = await _urls(gateway, session, messages)
@@ -80,32 +88,32 @@ async def page(gateway: Gateway, session: Address, wish: Wish) -> Page:
     else:
         write = partial(_as, DIALECTS[wish.format], {sha256: link["url"] for sha256, link in urls.items()})
     needed: Needed = "calls" if wish.strategies else "names" if wish.format == "gemini" else "ids"
-    before = await _before(gateway, session, first) if first > 1 and lacks_calls(messages, needed) else []
+    before = await _before(gateway, session, chosen[0]) if chosen and lacks_calls(messages, needed) else []
     size = sum(map(_size, stored.values()))
     items, rest = await _aside(size, partial(_written, messages, wish, before, write))
     public = {"public_urls": urls if wish.format == ACONTEXT and wish.with_urls else None}
-    return Page(items, {**rest, **public, **more}, seen.stalled)
+    return Page(items, {**rest, **public, **more}, stalled)
 
 
 async def read(
-    gateway: Gateway, session: Address, first: int, last: int, *, most: int | None = None
+    gateway: Gateway, session: Address, positions: Sequence[int], *, most: int | None = None
 ) -> AsyncIterator[tuple[list[Document], list[Message]]]:
-    """Yield the messages at the positions first to last, never many or much of them at a time.
+    """Yield the messages at these positions, which are ascending, never many or much of them at a time.
 
     Raises:
         MissingError: the session was deleted meanwhile.
         InvalidError: there are several, and they have more than ``most`` bytes together.
     """
     total = 0
-    for start in range(first, last + 1, _AT_ONCE):
-        end = min(start + _AT_ONCE - 1, last)
-        stored = await gateway.reads.messages(session.id, start, end)
-        if len(stored) < end - start + 1:
+    for start in range(0, len(positions), _AT_ONCE):
+        wanted = positions[start : start + _AT_ONCE]
+        stored = await gateway.reads.messages(session.id, wanted)
+        if len(stored) < len(wanted):
             # The head covers only what is there: what is missing went since it was read.
             raise _just_deleted(session)
         for some, size in _groups(stored):
             total += size
-            if most and total > most and last > first:
+            if most and total > most and len(positions) > 1:
                 raise InvalidError("limit", f"there are more than {most} bytes to return; ask for fewer messages")
             try:
                 parts = await gateway.reads.parts(some)
@@ -160,12 +168,12 @@ async def _urls(gateway: Gateway, session: Address, messages: Sequence[Message])
 async def _before(gateway: Gateway, session: Address, first: int) -> list[Message]:
     """Return the messages before a page, no more than could be on one."""
     start, room = first, _MOST_BYTES_IN_PAGE
-    for stored in reversed(await gateway.reads.messages(session.id, max(first - _LOOK_BACK, 1), first - 1)):
+    for stored in reversed(await gateway.reads.messages(session.id, range(max(first - _LOOK_BACK, 1), first))):
         room -= _size(stored)
         if room < 0:
             break
         start = stored["position"]
-    return [one async for _, found in read(gateway, session, start, first - 1) for one in found]
+    return [one async for _, found in read(gateway, session, range(start, first)) for one in found]
 
 
 def _written(
@@ -191,7 +199,13 @@ def _as(dialect: Dialect, urls: Mapping[str, str], message: Message) -> list[Jso
 def _as_stored(stored: Mapping[str, Document], board: Document | None) -> Callable[[Message], list[Json]]:
     """Return what gives a message as it is stored, with the task that the board has put it to."""
     known = board or {}
-    task_of = {position: task["id"] for task in known.get("tasks", ()) for position in task["positions"]}
+    shown = [document["position"] for document in stored.values()]
+    first, last = min(shown, default=0), max(shown, default=0)
+    task_of = {
+        position: task["id"]
+        for task in known.get("tasks", ())
+        for position in task["positions"][bisect_left(task["positions"], first) : bisect_right(task["positions"], last)]
+    }
     through = known.get("through_position", 0)
     skipped = {one["position"] for one in known.get("skipped", ())}
 
@@ -213,20 +227,20 @@ def _just_deleted(session: Address) -> MissingError:
     return MissingError(f"session_id: {session.id} was just deleted")
 
 
-def _range(messages: int, limit: int, after: int | None, *, newest: bool) -> tuple[int, int, Json]:
-    """Return the first and last position of a page, and ``{has_more, next_cursor}``.
+def _part(positions: Sequence[int], limit: int, after: int | None, *, newest: bool) -> tuple[Sequence[int], Json]:
+    """Return the positions on a page, and ``{has_more, next_cursor}``.
 
     Without a limit it is all of them. With ``newest`` pages go from the end to the beginning; within a page messages
     stand from old to new all the same.
     """
     if limit == 0:
-        return 1, messages, {"has_more": False, "next_cursor": None}
+        return positions, {"has_more": False, "next_cursor": None}
     if newest:
-        last = messages if after is None else min(after - 1, messages)
-        first = max(last - limit + 1, 1)
-        more, edge = first > 1, first
+        end = len(positions) if after is None else bisect_left(positions, after)
+        found = positions[max(end - limit, 0) : end]
+        more, edge = end > limit, 0
     else:
-        first = 1 if after is None else max(after + 1, 1)
-        last = min(first + limit - 1, messages)
-        more, edge = last < messages, last
-    return first, last, {"has_more": more, "next_cursor": encode(edge) if more else None}
+        start = 0 if after is None else bisect_right(positions, after)
+        found = positions[start : start + limit]
+        more, edge = start + limit < len(positions), -1
+    return found, {"has_more": more, "next_cursor": encode(found[edge]) if more else None}

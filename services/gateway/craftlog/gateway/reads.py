@@ -66,11 +66,14 @@ class Reads:
             query["$or"] = [{"created_at": {beyond: time}}, {"created_at": time, "_id": {beyond: last_id}}]
         return await self._find(collection, query, [("created_at", order), ("_id", order)], page.limit + 1)
 
-    async def messages(self, session_id: str, first: int, last: int) -> list[Document]:
-        """Return the messages at the positions first to last, both included, in order."""
-        if first > last:
+    async def messages(self, session_id: str, positions: Sequence[int]) -> list[Document]:
+        """Return the messages at these positions, which are ascending, in order."""
+        if not positions:
             return []
-        query = {"session_id": session_id, "position": {"$gte": first, "$lte": last}}
+        first, last = positions[0], positions[-1]
+        gapless = last - first + 1 == len(positions)
+        wanted: Document = {"$gte": first, "$lte": last} if gapless else {"$in": list(positions)}
+        query = {"session_id": session_id, "position": wanted}
         return await self._find(MESSAGES, query, [("position", 1)])
 
     async def copies(self, begun_before: datetime) -> list[Document]:

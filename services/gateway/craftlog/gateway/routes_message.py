@@ -1,22 +1,17 @@
 """Messages: in and out in any format, in order, each at its position for ever."""
 
-from typing import Annotated, Literal
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.answers import answer, answer_with
 from craftlog.gateway.counting import total_tokens
 from craftlog.gateway.editing import strategies
-from craftlog.gateway.parameters import Id, Off, On, OtherId, Project, Text, Wired, or_default
+from craftlog.gateway.parameters import Count, Format, Id, Off, On, OtherId, Project, Text, Wired
 from craftlog.gateway.reading import Wish, page
 from craftlog.gateway.receiving import receive_many, receive_one
 
 router = APIRouter(prefix="/session/{session_id}", tags=["session"])
-
-Format = Annotated[Literal["openai", "anthropic", "gemini", "acontext"], or_default("openai"), Query()]
-Count = Annotated[int, or_default(0), Query(ge=0, le=200)]
 
 
 @router.post("/messages", status_code=201)

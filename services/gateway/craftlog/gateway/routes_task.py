@@ -5,26 +5,29 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
-from craftlog.gateway.answers import answer
+from craftlog.gateway.answers import answer, answer_raw, listed_raw
 from craftlog.gateway.belonging import connected
 from craftlog.gateway.cursors import after_text, listed
+from craftlog.gateway.errors import MissingError
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Seen
-from craftlog.gateway.parameters import Id, Project, Wanted, Wired
+from craftlog.gateway.parameters import Count, Format, Id, Off, On, Project, Text, Wanted, Wired
+from craftlog.gateway.reading import Wish, page_of
 
 router = APIRouter(prefix="/session/{session_id}", tags=["session"])
 
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """A session's tasks in their order, its lessons by task id, and whether it has a space to learn."""
+    """How many messages a session has, its tasks in order, its lessons by task id, and whether a space learns of it."""
 
-    session_id: str
+    messages: int
     tasks: list[dict[str, Any]]
     lessons: dict[str, Document]
     learns: bool
@@ -45,7 +48,7 @@ async def _progress(gateway: Gateway, project: str, session_id: str) -> _Progres
     # A document from before there were ranks has its tasks in the order in which they were found.
     tasks = [{"rank": f"{order:06d}", **task, "order": order} for order, task in found]
     stalled = [seen.stalled for seen in (session, board, tree) if seen and seen.stalled is not None]
-    return _Progress(session_id, tasks, lessons, space_id is not None, stalled[0] if stalled else None)
+    return _Progress(session.head["messages"], tasks, lessons, space_id is not None, stalled[0] if stalled else None)
 
 
 @router.get("/task")
@@ -59,6 +62,33 @@ async def tasks(gateway: Wired, project: Project, session_id: Id, page: Wanted) 
     found, more = listed(left, page.limit, lambda task: (task["rank"],))
     items = [wire.task(project, session_id, task, digested=task["id"] in progress.lessons) for task in found]
     return answer({"items": items, **more}, stalled=progress.stalled)
+
+
+@router.get("/task/{task_id}")
+async def task(
+    *,
+    gateway: Wired,
+    project: Project,
+    session_id: Id,
+    task_id: Id,
+    limit: Count = 0,
+    cursor: Text = None,
+    time_desc: Off = False,
+    format: Format = "openai",  # noqa: A002 - the contract's name
+    with_asset_public_url: On = True,
+) -> Response:
+    """Return a task and its messages: all, or with a ``limit`` the oldest or (``time_desc``) newest after a cursor."""
+    progress = await _progress(gateway, project, session_id)
+    found = next((one for one in progress.tasks if one["id"] == task_id), None)
+    if found is None:
+        raise MissingError(f"task_id: there is no task {task_id} in this session")
+    wish = Wish(limit, cursor, time_desc, format, strategies=(), pin=None, with_urls=with_asset_public_url)
+    # The board was asked later, and may know of messages that came meanwhile.
+    positions = [position for position in found["positions"] if position <= progress.messages]
+    session = Address(Kind.SESSION, project, session_id)
+    page = await page_of(gateway, session, positions, wish, progress.stalled)
+    own = to_json(wire.task(project, session_id, found, digested=task_id in progress.lessons))
+    return answer_raw(own[:-1] + b',"messages":' + listed_raw(page.items, page.rest) + b"}", stalled=page.stalled)
 
 
 @router.get("/get_learning_status")

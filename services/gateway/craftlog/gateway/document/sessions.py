@@ -3,6 +3,7 @@
 from typing import Final, Literal
 
 from craftlog.contracts.configs import SessionConfigs
+from craftlog.gateway.document.messages import Messages
 from craftlog.gateway.document.said import Absent, Flag, Id, Items, Page, Said, Sent, Shape, Status, Time, Times
 from craftlog.gateway.fields import Json
 
@@ -59,6 +60,12 @@ class Task(Times):
     is_planning: bool
     space_digested: bool
     engine: str
+
+
+class TaskDetail(Task):
+    """A task with a page of its messages, in the format that was asked for."""
+
+    messages: Messages
 
 
 class Lesson(Shape):
@@ -119,6 +126,7 @@ ROUTES: Final[dict[str, Said]] = {
     "POST /session/{session_id}/connect_to_space": Said(body=Connection),
     "POST /session/{session_id}/flush": Said(Flag),
     "GET /session/{session_id}/task": Said(Page[Task]),
+    "GET /session/{session_id}/task/{task_id}": Said(TaskDetail),
     "GET /session/{session_id}/get_learning_status": Said(LearningStatus),
     "GET /session/{session_id}/lessons": Said(Items[Lesson]),
 }
