@@ -119,6 +119,7 @@ async def observed(stack: Stack, answered: list[Answered]) -> Observed:
             return [await world.database[OBSERVER_DUE].find_one({"_id": one}) for one in sessions]
 
         async def done() -> bool:
+            await asyncio.sleep(1)  # looking is work for the two cores that the model wants
             return all(
                 board.get("through_position") == FIRST or (item or {}).get("parked")
                 for board, item in zip(await boards(), await due(), strict=True)
