@@ -14,6 +14,7 @@ from craftlog.contracts.events import (
     SessionDeleted,
 )
 from craftlog.contracts.messages import Part
+from craftlog.contracts.readmodels import OBSERVER_DUE
 from craftlog.contracts.subjects import Kind
 from craftlog.observer.settings import Criteria, Patience, observing_of, project
 from craftlog.observer.store import SETTINGS, OwnSettings
@@ -225,6 +226,24 @@ class TestService:
 
     async def all_known(self, world):
         return {one["_id"]: one for one in await world.database[SETTINGS].find({}).to_list(None)}
+
+    @pytest.mark.parametrize("forgotten", [(), ("observer-session",)], ids=["only restarted", "consumer deleted"])
+    async def test_leaves_a_session_due_when_it_was_over_a_restart(self, world, observing, forgotten):
+        session = fresh(Kind.SESSION)
+        slow = {"observing": {"messages": 3, "idle": 3000, "age": 3000}}
+        async with observing():
+            await world.append(session, SessionCreated(configs=slow), said(1))
+            due = await until(lambda: world.document(OBSERVER_DUE, session.id))
+        for durable in forgotten:
+            await world.log.forget(durable)
+        async with observing():
+            hasty = fresh(Kind.SESSION)
+            await world.append(hasty, SessionCreated(), said(1))
+            await self.read_through(world, hasty, 1)
+            assert await world.board(session) == {}
+            assert (await world.document(OBSERVER_DUE, session.id))["due_at"] == due["due_at"]
+            await world.append(session, said(2), said(3))
+            await self.read_through(world, session, 3)
 
     async def test_keeps_nothing_of_a_deleted_session(self, world, observing):
         session = fresh(Kind.SESSION)
