@@ -75,7 +75,7 @@ ROUTES: Final[dict[str, Said]] = {
     "GET /health": Said(Health, refusals=(503,)),
     "GET /ping": Said(),
     "GET /project/configs": Said(ProjectConfigs),
-    "PATCH /project/configs": Said(ProjectConfigs, ProjectConfigs),
+    "PATCH /project/configs": Said(ProjectConfigs, ProjectConfigs, needed=False),
     "GET /usage": Said(Items[Day]),
     "GET /admin/v1/project": Said(Page[Project]),
     "POST /admin/v1/project": Said(Project, NewProject),
