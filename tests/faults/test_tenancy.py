@@ -23,7 +23,8 @@ from fastapi.routing import APIRoute
 from tests.faults.world import World, behind
 
 import craftlog.gateway
-from craftlog.contracts.events import LessonProposed
+from craftlog.contracts.events import LessonProposed, MessageSkipped, SessionObserved
+from craftlog.contracts.readmodels import BOARDS
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.dialects import DIALECTS
 from craftlog.gateway.door import PREFIX
@@ -172,6 +173,7 @@ def make(stack: Stack) -> Iterator[Callable[[str], Owner]]:
         clients.append(httpx.Client(base_url=f"{stack.base_url}{PREFIX}", headers=bearer(key), timeout=60))
         owner = Owner(clients[-1], word).begin()
         owner.ids["experience_id"] = asyncio.run(proposed(stack, project, owner))
+        owner.ids["parked_id"] = asyncio.run(parked(stack, project, owner))
         return owner
 
     with admin:
@@ -189,6 +191,18 @@ async def proposed(stack: Stack, project: str, owner: Owner) -> str:
         at = Position(last.version, last.seq) if last else Position()
         await world.log.append(tree, at, [Draft(str(uuid4()), waiting, datetime.now(UTC))])
     return waiting.proposal_id
+
+
+async def parked(stack: Stack, project: str, owner: Owner) -> str:
+    """Have the owner's board go on without a message, as the observer would, and return what that is called."""
+    session = owner.made("/session", json={"disable_task_tracking": True})
+    owner.made(f"/session/{session}/messages", json={"blob": {"role": "user", "content": owner.word}})
+    facts = MessageSkipped(position=1, reason=owner.word), SessionObserved(through_position=1, engine="rules")
+    async with behind(stack) as world:
+        drafts = [Draft(str(uuid4()), fact, datetime.now(UTC)) for fact in facts]
+        await world.log.append(Address(Kind.BOARD, project, session), Position(), drafts)
+        await until(lambda: world.database[BOARDS].find_one({"_id": session, "parked": True}))
+    return f"{session}:1"
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -339,6 +353,6 @@ class TestRequests:
 
     @pytest.mark.parametrize("route", NAMING, ids=" ".join)
     def test_do_with_ones_own_ids(self, route: Route, first: Owner, make: Callable[[str], Owner]) -> None:
-        own = make("wren") if route[0] == "DELETE" else first
+        own = make("wren") if route[0] == "DELETE" or "parked_id" in route[1] else first
         answer = own.ask(route, own.ids)
         assert answer.status_code in {200, 201, NOT_OFFERED}, answer.text

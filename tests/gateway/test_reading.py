@@ -45,6 +45,9 @@ class Stored:
     async def seen_or_none(self, _address: Address) -> Seen | None:
         return Seen(self._board) if self._board else None
 
+    async def observing_due(self, _session: str) -> dict[str, Any]:
+        return {}
+
     async def head(self, _address: Address) -> dict[str, Any] | None:
         return self._board
 

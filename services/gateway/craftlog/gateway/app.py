@@ -28,6 +28,7 @@ from craftlog.gateway import (
     routes_experience,
     routes_health,
     routes_message,
+    routes_parked,
     routes_project,
     routes_search,
     routes_session,
@@ -178,6 +179,7 @@ def _route(app: FastAPI) -> None:
     for routes in (*sessions, *disks, *spaces):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(routes_project.router, prefix=PREFIX)
+    app.include_router(routes_parked.router, prefix=PREFIX)
     app.include_router(routes_absent.router, prefix=PREFIX)
     app.include_router(routes_health.ping_router, prefix=PREFIX)
     app.include_router(routes_health.router)

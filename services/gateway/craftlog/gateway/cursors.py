@@ -63,6 +63,16 @@ def after_time(cursor: str | None) -> tuple[datetime, str] | None:
     raise InvalidError(_FIELD, "is none of ours")
 
 
+def after_message(cursor: str | None) -> tuple[str, int] | None:
+    """Return the session and the position that a page ended with, or raise InvalidError."""
+    if cursor is None:
+        return None
+    match _decoded(cursor):
+        case [str(session_id), int(position)] if session_id.isascii():
+            return session_id, position
+    raise InvalidError(_FIELD, "is none of ours")
+
+
 def after_file(cursor: str | None) -> tuple[str, str] | None:
     """Return the directory and the name that a search of files ended with, or raise InvalidError."""
     if cursor is None:

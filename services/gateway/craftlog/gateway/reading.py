@@ -33,7 +33,7 @@ _URLS_LAST: Final = timedelta(hours=24)
 # How many are worked on before others have their turn.
 _AT_ONCE: Final = 200
 _LOOK_BACK: Final = 64
-_MOST_BYTES_IN_PAGE: Final = 4 * MOST_BYTES
+MOST_BYTES_IN_PAGE: Final = 4 * MOST_BYTES
 # What ids, times and the like come to, so that nothing is free.
 _AROUND_MESSAGE: Final = 256
 
@@ -79,7 +79,7 @@ async def page_of(
     chosen, more = _part(positions, wish.limit, after_number(wish.cursor), newest=wish.newest)
     stored: dict[str, Document] = {}
     messages: list[Message] = []
-    async for documents, found in read(gateway, session, chosen, most=_MOST_BYTES_IN_PAGE):
+    async for documents, found in read(gateway, session, chosen, most=MOST_BYTES_IN_PAGE):
         stored |= {document["message_id"]: document for document in documents}
         messages += found
     urls = await _urls(gateway, session, messages)
@@ -89,7 +89,7 @@ async def page_of(
         write = partial(_as, DIALECTS[wish.format], {sha256: link["url"] for sha256, link in urls.items()})
     needed: Needed = "calls" if wish.strategies else "names" if wish.format == "gemini" else "ids"
     before = await _before(gateway, session, chosen[0]) if chosen and lacks_calls(messages, needed) else []
-    size = sum(map(_size, stored.values()))
+    size = sum(map(size_of, stored.values()))
     items, rest = await _aside(size, partial(_written, messages, wish, before, write))
     public = {"public_urls": urls if wish.format == ACONTEXT and wish.with_urls else None}
     return Page(items, {**rest, **public, **more}, stalled)
@@ -126,16 +126,16 @@ def _groups(stored: Sequence[Document]) -> Iterator[tuple[list[Document], int]]:
     """Yield messages, and their size, in groups that are no larger than the largest message can be."""
     group, size = list[Document](), 0
     for one in stored:
-        if group and size + _size(one) > MOST_BYTES:
+        if group and size + size_of(one) > MOST_BYTES:
             yield group, size
             group, size = [], 0
         group.append(one)
-        size += _size(one)
+        size += size_of(one)
     if group:
         yield group, size
 
 
-def _size(stored: Document) -> int:
+def size_of(stored: Document) -> int:
     """Return about how many bytes a message has."""
     around = _AROUND_MESSAGE + len(str(stored["meta"]))
     if reference := stored.get("parts_ref"):
@@ -167,9 +167,9 @@ async def _urls(gateway: Gateway, session: Address, messages: Sequence[Message])
 
 async def _before(gateway: Gateway, session: Address, first: int) -> list[Message]:
     """Return the messages before a page, no more than could be on one."""
-    start, room = first, _MOST_BYTES_IN_PAGE
+    start, room = first, MOST_BYTES_IN_PAGE
     for stored in reversed(await gateway.reads.messages(session.id, range(max(first - _LOOK_BACK, 1), first))):
-        room -= _size(stored)
+        room -= size_of(stored)
         if room < 0:
             break
         start = stored["position"]

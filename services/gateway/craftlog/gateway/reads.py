@@ -9,6 +9,7 @@ from typing import Any, Final
 from craftlog.contracts.messages import Part
 from craftlog.contracts.readmodels import (
     BLOCKS,
+    BOARDS,
     COPIES,
     LESSONS,
     MESSAGES,
@@ -21,7 +22,7 @@ from craftlog.contracts.readmodels import (
 )
 from craftlog.gateway.cursors import Page, after_time
 from craftlog.runtime.claims import PARTS
-from craftlog.runtime.mongo import Database, reach
+from craftlog.runtime.mongo import Database, find, reach
 from craftlog.runtime.objects import Objects
 
 _FETCHED_AT_ONCE: Final = 8
@@ -84,6 +85,12 @@ class Reads:
         """Return a message by its id."""
         found = await self._find(MESSAGES, {"_id": f"{session_id}/{message_id}"})
         return found[0] if found else None
+
+    async def parked(self, project: str, first: str, most: int) -> tuple[list[Document], list[Document]]:
+        """Return boards that go on without messages, and work on sessions that is parked, from this session on."""
+        wanted: Document = {"project": project, "parked": True, "_id": {"$gte": first}}
+        boards = await find(self._database[BOARDS], wanted, [("_id", 1)], most, ["skipped"])
+        return boards, await find(self._database[OBSERVER_DUE], wanted, [("_id", 1)], most)
 
     async def parts(self, stored: Sequence[Document]) -> list[tuple[Part, ...]]:
         """Return each message's parts, from the bucket where they are too large for the log.

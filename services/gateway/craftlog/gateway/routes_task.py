@@ -18,6 +18,7 @@ from craftlog.gateway.errors import MissingError
 from craftlog.gateway.handlers import Gateway
 from craftlog.gateway.heads import Seen
 from craftlog.gateway.parameters import Count, Format, Id, Off, On, Project, Text, Wanted, Wired
+from craftlog.gateway.parking import of_board
 from craftlog.gateway.reading import Wish, page_of
 
 router = APIRouter(prefix="/session/{session_id}", tags=["session"])
@@ -104,16 +105,20 @@ async def learning_status(gateway: Wired, project: Project, session_id: Id) -> R
 
 @router.get("/observing_status")
 async def observing_status(gateway: Wired, project: Project, session_id: Id) -> Response:
-    """Count the messages that the session's board has read, and those that wait; what it cannot read is in neither."""
+    """Count the messages that the session's board has read, that wait and that are parked; say what it waits for."""
     session = await gateway.heads.seen(Address(Kind.SESSION, project, session_id))
     board = await gateway.heads.seen_or_none(Address(Kind.BOARD, project, session_id))
-    head = board.head if board else {}
+    head: Document = board.head if board else {"_id": session_id}
     through, skipped = head.get("through_position", 0), len(head.get("skipped", ()))
+    due = await gateway.reads.observing_due(session_id)
+    is_parked = due.get("parked", False)
     status = {
         "observed": through - skipped,
         "in_process": 0,
         # The board is asked later, and may have read what came meanwhile.
         "pending": max(session.head["messages"] - through, 0),
+        "parked": len(of_board(head)) + is_parked,
+        "waiting": wire.waiting(due) if due.get("error") and not is_parked else None,
         "updated_at": wire.at(datetime.now(UTC)),
     }
     return answer(status, stalled=session.stalled if board is None or board.stalled is None else board.stalled)

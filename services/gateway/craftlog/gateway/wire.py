@@ -79,6 +79,11 @@ def task(project: str, session_id: str, found: Mapping[str, Any], *, digested: b
     }
 
 
+def waiting(due: Document) -> Json:
+    """Return why work failed, how often, and when it is tried again."""
+    return {"reason": due["error"], "next_attempt_at": at(due["due_at"]), "tries": due["tries"]}
+
+
 def lesson(found: Mapping[str, Any], learned: Document | None) -> Json:
     """Return what became of a finished task; ``waiting`` where the learner has not come to it."""
     learned = learned or {"state": "waiting"}

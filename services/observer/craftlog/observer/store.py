@@ -21,7 +21,7 @@ from craftlog.runtime.mongo import Database, Index, by_id, reach
 SETTINGS: Final = "observer_settings"
 
 COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
-    BOARDS: [],
+    BOARDS: [BY_PROJECT],
     USAGE: [[("project", 1), ("day", 1)]],
     OBSERVER_DUE: [BY_PROJECT],
     SETTINGS: [],

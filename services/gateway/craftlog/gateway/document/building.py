@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from starlette.routing import compile_path
 
-from craftlog.gateway.document import disks, messages, projects, sessions, spaces
+from craftlog.gateway.document import disks, messages, parked, projects, sessions, spaces
 from craftlog.gateway.document.said import JSON, Refusal, Said
 from craftlog.gateway.fields import Json
 
@@ -20,6 +20,7 @@ ROUTES: Final[dict[str, Said]] = {
     **spaces.ROUTES,
     **disks.ROUTES,
     **projects.ROUTES,
+    **parked.ROUTES,
 }
 _FORM: Final = "multipart/form-data"
 _KEY: Final[Json] = {

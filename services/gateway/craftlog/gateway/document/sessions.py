@@ -31,12 +31,22 @@ class Copy(Shape):
     new_session_id: Id
 
 
+class Waiting(Shape):
+    """Why observing failed, how often, and when it is tried again."""
+
+    reason: str
+    next_attempt_at: Time
+    tries: int
+
+
 class ObservingStatus(Shape):
-    """How many messages are on the board, and how many wait for it."""
+    """How many messages are on the board, how many wait for it, and how many wait for a person (``GET /parked``)."""
 
     observed: int
     in_process: int
     pending: int
+    parked: int
+    waiting: Waiting | None
     updated_at: Time
 
 
