@@ -197,6 +197,7 @@ async def parked(stack: Stack, project: str, owner: Owner) -> str:
     """Have the owner's board go on without a message, as the observer would, and return what that is called."""
     session = owner.made("/session", json={"disable_task_tracking": True})
     owner.made(f"/session/{session}/messages", json={"blob": {"role": "user", "content": owner.word}})
+    owner.http.post(f"/session/{session}/flush").raise_for_status()  # or the observer looks at it some time
     facts = MessageSkipped(position=1, reason=owner.word), SessionObserved(through_position=1, engine="rules")
     async with behind(stack) as world:
         drafts = [Draft(str(uuid4()), fact, datetime.now(UTC)) for fact in facts]
