@@ -18,7 +18,9 @@ from tests.gateway.clients import Api
 from tests.gateway.conftest import Serve
 
 from craftlog.contracts.subjects import Address, Kind
+from craftlog.gateway import files
 from craftlog.gateway.auth import DEFAULT_PROJECT
+from craftlog.gateway.handlers import Gateway
 from craftlog.runtime.objects import Objects, prefix_of
 from craftlog.runtime.settings import Settings
 from craftlog.testing.stack import Stack
@@ -56,6 +58,38 @@ class TestDisks:
         answer = http.post("/api/v1/disk", **sent)
         assert answer.status_code == 201
         assert answer.json()["data"].keys() == {"id", "project_id", "created_at", "updated_at"}
+
+
+class TestLs:
+    def test_goes_on_where_a_page_ended(self, api: Api, disk: str) -> None:
+        names = sorted(["é", "a", "b b", "ab", "😀"])
+        for name in names:
+            api.upload(disk, name, b"one")
+        api.upload(disk, "other", b"one", file_path="/d/")
+        found: list[str] = []
+        more: dict[str, Any] = {"cursor": ""}
+        while more:
+            page = api.get(f"/disk/{disk}/artifact/ls", limit=2, **more)
+            assert page["directories"] == ([] if found else ["d"])
+            found += [file["filename"] for file in page["artifacts"]]
+            more = {"cursor": page["next_cursor"]} if page["has_more"] else {}
+        assert found == names
+        assert "next_cursor" not in api.get(f"/disk/{disk}/artifact/ls", limit=5)
+        api.get(f"/disk/{disk}/artifact/ls", 400, cursor="x")
+
+    async def test_ends_a_page_where_there_is_much_meta(
+        self, beside: Gateway, api: Api, disk: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in "abc":
+            api.upload(disk, name, b"one", meta=json.dumps({"k": "x" * 100}))
+        await beside.heads.seen(Address(Kind.DISK, DEFAULT_PROJECT, disk))
+        monkeypatch.setattr(files, "_MOST_META", 250)
+        some, more = await beside.files.within(disk, "/", 10)
+        assert ([file["filename"] for file in some], more) == (["a", "b"], True)
+        monkeypatch.setattr(files, "_MOST_META", 1)
+        some, more = await beside.files.within(disk, "/", 10, "a")
+        assert ([file["filename"] for file in some], more) == (["b"], True)
+        assert await beside.files.within(disk, "/", 10, "c") == ([], False)
 
 
 class TestMeta:

@@ -51,6 +51,19 @@ def kept(stack: Stack, session: str) -> list[str]:
     return [str(one.object_name).removeprefix(prefix) for one in found]
 
 
+class TestTypes:
+    def test_of_the_same_bytes_are_each_their_own(self, api: Api) -> None:
+        session = api.make("session")
+        sent = {"one": ("a.txt", b"same", "text/plain"), "two": ("a.csv", b"same", "text/csv")}
+        stored(api, session, parts("one", "two"), sent)
+        item = api.get(f"/session/{session}/messages", format="gemini")["items"][0]
+        links = [part["fileData"] for part in item["parts"] if "fileData" in part]
+        assert [link["mimeType"] for link in links] == ["text/plain", "text/csv"]
+        assert [httpx.get(link["fileUri"]).headers["content-type"] for link in links] == ["text/plain", "text/csv"]
+        public = api.get(f"/session/{session}/messages", format="acontext")["public_urls"]
+        assert [httpx.get(one["url"]).headers["content-type"] for one in public.values()] == ["text/plain"]
+
+
 class TestFiles:
     def test_are_stored_beside_what_is_said_of_them(self, api: Api) -> None:
         session = api.make("session")

@@ -102,11 +102,12 @@ class TestObjects:
     async def test_sign_urls_for_many_at_once(self, objects: Objects):
         for key in ("many/a", "many/b"):
             await objects.put(key, key.encode(), "text/plain")
-        urls = await objects.sign_all(["many/a", "many/b"], timedelta(seconds=60))
-        assert {key: (await asyncio.to_thread(httpx.get, url)).text for key, url in urls.items()} == {
-            "many/a": "many/a",
-            "many/b": "many/b",
-        }
+        wanted = {("many/a", "text/plain"), ("many/a", "text/html"), ("many/b", "text/plain")}
+        urls = await objects.sign_all(wanted, timedelta(seconds=60))
+        assert urls.keys() == wanted
+        for (key, mime), url in urls.items():
+            answer = await asyncio.to_thread(httpx.get, url)
+            assert (answer.text, answer.headers["content-type"]) == (key, mime)
 
     async def test_out_of_reach_give_no_signature_away(self):
         async with aclosing(Objects(Settings(s3_endpoint="127.0.0.1:9"))) as nowhere:
@@ -145,6 +146,24 @@ class TestObjects:
             assert await objects.put("key", data, "text/plain") == "e"
             assert other.stored == [data]
             assert other.connections == 2
+
+    @pytest.mark.parametrize("data", [b"hello", LARGE])
+    async def test_give_a_put_up_that_takes_too_long(self, monkeypatch: pytest.MonkeyPatch, data: bytes):
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while await reader.read(65536):
+                pass
+            writer.close()
+            await writer.wait_closed()
+            ended.set()
+
+        ended = asyncio.Event()
+        monkeypatch.setattr("craftlog.runtime.objects.LONGEST_PUT", timedelta(seconds=0.3))
+        async with await asyncio.start_server(silent, "127.0.0.1") as server:
+            endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with aclosing(Objects(Settings(s3_endpoint=endpoint))) as objects:
+                with pytest.raises(UnavailableError, match="S3 takes too long"):
+                    await objects.put("key", data, "text/plain")
+            await ended.wait()
 
     async def test_put_and_get_under_any_key(self, objects: Objects):
         key = "a project/session/ü?&=+%2F#~'()!*/1"

@@ -9,6 +9,7 @@ from craftlog.contracts.messages import Asset
 from craftlog.gateway.dialects import files_named
 from craftlog.gateway.dialects.acontext import to_canonical
 from craftlog.gateway.dialects.canonical import Attached
+from craftlog.gateway.dialects.media import place_of
 from craftlog.gateway.errors import InvalidError
 
 ASSET = Asset(bucket="b", s3_key="k", etag="e", sha256="abc", mime="application/pdf", size_b=2)
@@ -48,15 +49,15 @@ class TestCanonical:
 class TestToOthers:
     def test_a_file_is_told_by_its_public_address(self) -> None:
         messages = stored("acontext", [WITH_FILE], files=FILES)
-        urls = {"abc": "https://s3.example.org/abc"}
+        urls = {place_of(ASSET): "https://s3.example.org/abc"}
         assert written("anthropic", messages, urls)[0]["content"] == [
-            {"type": "document", "source": {"type": "url", "url": urls["abc"]}, "title": "report.pdf"}
+            {"type": "document", "source": {"type": "url", "url": urls[place_of(ASSET)]}, "title": "report.pdf"}
         ]
         assert written("gemini", messages, urls)[0]["parts"] == [
-            {"fileData": {"fileUri": urls["abc"], "mimeType": "application/pdf"}}
+            {"fileData": {"fileUri": urls[place_of(ASSET)], "mimeType": "application/pdf"}}
         ]
         # OpenAI takes no file by its address.
-        told = f"[file report.pdf, application/pdf, {urls['abc']}]"
+        told = f"[file report.pdf, application/pdf, {urls[place_of(ASSET)]}]"
         assert written("openai", messages, urls)[0]["content"] == told
 
 

@@ -7,6 +7,7 @@ from tests.gateway.dialects.conversations import Json, stored, there_and_back, w
 
 from craftlog.contracts.messages import Asset, Message, Part
 from craftlog.gateway.dialects.anthropic import to_canonical
+from craftlog.gateway.dialects.media import place_of
 from craftlog.gateway.errors import InvalidError
 
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
@@ -114,8 +115,8 @@ class TestFromOthers:
     def test_an_image_is_told_by_its_public_address_or_its_own_or_its_data(self) -> None:
         asset = Asset(bucket="b", s3_key="k", etag="e", sha256="abc", mime="image/png", size_b=1)
         uploaded = Part(type="image", asset=asset, filename="a.png", meta={"url": "https://example.org/old.png"})
-        urls = {"abc": "https://s3.example.org/abc"}
-        assert from_parts(uploaded, urls=urls)[0]["source"] == {"type": "url", "url": urls["abc"]}
+        urls = {place_of(asset): "https://s3.example.org/abc"}
+        assert from_parts(uploaded, urls=urls)[0]["source"] == {"type": "url", "url": urls[place_of(asset)]}
         assert from_parts(uploaded)[0]["source"] == {"type": "url", "url": "https://example.org/old.png"}
         data = Part(type="image", meta={"url": "data:image/gif;base64,aGk="})
         assert from_parts(data)[0]["source"] == {"type": "base64", "media_type": "image/gif", "data": "aGk="}

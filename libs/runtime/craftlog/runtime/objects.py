@@ -2,8 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, BinaryIO, Final, TypeVar
 from urllib.parse import urlsplit
@@ -95,15 +96,17 @@ class Objects:
         A file is read from its beginning, twice, and never held in memory.
         """
         body = _body(data)
-        known = await self._measured(body)
-        key = key_of(address, known.sha256)
-        etag = await self._put(key, body, mime, known)
+        async with self._turn(body):
+            known = await self._measured(body)
+            key = key_of(address, known.sha256)
+            etag = await self._into_the_bucket(key, body, mime, known)
         return Asset(bucket=self.bucket, s3_key=key, etag=etag, sha256=known.sha256, mime=mime, size_b=known.size)
 
     async def put(self, key: str, data: bytes | BinaryIO, mime: str) -> str:
         """Store bytes under a key and return their ETag; doing it again changes nothing."""
         body = _body(data)
-        return await self._put(key, body, mime, await self._measured(body))
+        async with self._turn(body):
+            return await self._into_the_bucket(key, body, mime, await self._measured(body))
 
     async def copy(self, source: str, key: str) -> str:
         """Copy an object within the bucket and return the copy's ETag; its bytes do not come here.
@@ -140,15 +143,13 @@ class Objects:
             )
         )
 
-    async def sign_all(self, keys: Iterable[str], expires: timedelta) -> dict[str, str]:
-        """Return such a URL for each of several objects."""
-        wanted = list(keys)
-        return await self._reach(
-            lambda: {
-                key: self._public.presigned_get_object(bucket_name=self.bucket, object_name=key, expires=expires)
-                for key in wanted
-            }
-        )
+    async def sign_all(self, wanted: Iterable[tuple[str, str]], expires: timedelta) -> dict[tuple[str, str], str]:
+        """Return such a URL for each of several keys, and the media type that it is to be taken for.
+
+        An object's own type is that of whoever put the same bytes last.
+        """
+        several = list(wanted)
+        return await self._reach(lambda: {(key, mime): self._signed(key, mime, expires) for key, mime in several})
 
     async def delete(self, key: str) -> None:
         """Delete an object; one that is not there is fine."""
@@ -157,6 +158,15 @@ class Objects:
     async def delete_prefix(self, prefix: str) -> int:
         """Delete all objects whose key begins with a prefix and return how many there were."""
         return await self._reach(lambda: self._delete_prefix(prefix))
+
+    def _signed(self, key: str, mime: str, expires: timedelta) -> str:
+        url: str = self._public.presigned_get_object(
+            bucket_name=self.bucket,
+            object_name=key,
+            expires=expires,
+            response_headers={"response-content-type": mime},
+        )
+        return url
 
     def _make_bucket(self) -> None:
         try:
@@ -170,15 +180,15 @@ class Objects:
             return measure(body)
         return await asyncio.get_running_loop().run_in_executor(self._threads, measure, body)
 
-    async def _put(self, key: str, body: bytes | BinaryIO, mime: str, known: Measure) -> str:
+    @asynccontextmanager
+    async def _turn(self, body: bytes | BinaryIO) -> AsyncIterator[None]:
+        """Let a body be put within the block, a large one in its turn, and not for ever."""
         try:
             async with asyncio.timeout(LONGEST_PUT.total_seconds()):
-                if isinstance(body, bytes):
-                    return await self._into_the_bucket(key, body, mime, known)
-                async with self._large:
-                    return await self._into_the_bucket(key, body, mime, known)
+                async with nullcontext() if isinstance(body, bytes) else self._large:
+                    yield
         except TimeoutError as late:
-            raise UnavailableError("S3 takes too long", key) from late
+            raise UnavailableError("S3 takes too long", late) from late
 
     async def _into_the_bucket(self, key: str, body: bytes | BinaryIO, mime: str, known: Measure) -> str:
         try:

@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Final
 
+from pydantic_core import to_json
+
 from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, Document
 from craftlog.gateway.paths import Place, subdirectories
 from craftlog.gateway.together import Together
 from craftlog.runtime.mongo import Database, by_id, find, reach
 
 _AT_ONCE: Final = 1000
+_FEW: Final = 200
+_MOST_META: Final = 16 * 1024 * 1024
 _ORDER: Final = [("path", 1), ("filename", 1)]
 _NO_META: Final = ("path", "filename", "asset", "updated_at")
 
@@ -31,9 +35,27 @@ class Files:
         found = await by_id(self._files, ids)
         return sorted(found.values(), key=lambda file: (file["path"], file["filename"]))
 
-    async def within(self, disk_id: str, directory: str) -> list[Document]:
-        """Return the files directly in a directory, by name."""
-        return await find(self._files, {"disk_id": disk_id, "path": directory}, [("filename", 1)])
+    async def within(
+        self, disk_id: str, directory: str, limit: int, after: str | None = None
+    ) -> tuple[list[Document], bool]:
+        """Return the files directly in a directory, by name, and whether there are more than fit.
+
+        There are no more than ``limit``, from the name after ``after`` on, and no more than have 16 MiB of meta.
+        """
+        query: Document = {"disk_id": disk_id, "path": directory}
+        if after is not None:
+            query["filename"] = {"$gt": after}
+        found: list[Document] = []
+        room = _MOST_META
+        cursor = self._files.find(query).sort([("filename", 1)])
+        while some := await reach(lambda: cursor.to_list(_FEW)):
+            for file in some:
+                room -= len(to_json(file["meta"]))
+                if len(found) == limit or (found and room < 0):
+                    await cursor.close()
+                    return found, True
+                found.append(file)
+        return found, False
 
     async def below(
         self, disk_id: str, directory: str, after: Place | None = None

@@ -10,13 +10,14 @@ from typing import Final, TypeVar
 
 from pydantic_core import to_json
 
-from craftlog.contracts.messages import Message, Part
+from craftlog.contracts.messages import Asset, Message, Part
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import tokens, wire
 from craftlog.gateway.cursors import after_number, encode
 from craftlog.gateway.dialects import DIALECTS
 from craftlog.gateway.dialects.canonical import Dialect
+from craftlog.gateway.dialects.media import place_of
 from craftlog.gateway.dialects.pairing import Needed, lacks_calls, paired
 from craftlog.gateway.editing import Strategy, edit
 from craftlog.gateway.errors import InvalidError, MissingError
@@ -86,12 +87,12 @@ async def page_of(
     if wish.format == ACONTEXT:
         write = _as_stored(stored, await gateway.heads.head(Address(Kind.BOARD, session.project, session.id)))
     else:
-        write = partial(_as, DIALECTS[wish.format], {sha256: link["url"] for sha256, link in urls.items()})
+        write = partial(_as, DIALECTS[wish.format], {place_of(asset): url for asset, url in urls})
     needed: Needed = "calls" if wish.strategies else "names" if wish.format == "gemini" else "ids"
     before = await _before(gateway, session, chosen[0]) if chosen and lacks_calls(messages, needed) else []
     size = sum(map(size_of, stored.values()))
     items, rest = await _aside(size, partial(_written, messages, wish, before, write))
-    public = {"public_urls": urls if wish.format == ACONTEXT and wish.with_urls else None}
+    public = {"public_urls": _public(urls) if wish.format == ACONTEXT and wish.with_urls else None}
     return Page(items, {**rest, **public, **more}, stalled)
 
 
@@ -153,16 +154,21 @@ def _message(stored: Document, parts: tuple[Part, ...]) -> Message:
     )
 
 
-async def _urls(gateway: Gateway, session: Address, messages: Sequence[Message]) -> dict[str, Json]:
-    """Return where the files of messages can be downloaded for a day, by their sha256."""
+async def _urls(gateway: Gateway, session: Address, messages: Sequence[Message]) -> list[tuple[Asset, str]]:
+    """Return where the files of messages can be downloaded for a day."""
     assets = [part.asset for message in messages for part in message.parts if part.asset]
     # A message may name whatever its sender liked: only what is this session's is given away.
-    keys = {asset.sha256: asset.s3_key for asset in assets if asset.s3_key.startswith(prefix_of(session))}
-    if not keys:
-        return {}
+    own = [asset for asset in assets if asset.s3_key.startswith(prefix_of(session))]
+    if not own:
+        return []
+    signed = await gateway.objects.sign_all({(asset.s3_key, asset.mime) for asset in own}, _URLS_LAST)
+    return [(asset, signed[asset.s3_key, asset.mime]) for asset in own]
+
+
+def _public(urls: Sequence[tuple[Asset, str]]) -> Json:
+    """Return URLs by SHA-256 as the SDKs want them: of bytes that came as several types, as the first of them."""
     until = wire.at(datetime.now(UTC) + _URLS_LAST)
-    signed = await gateway.objects.sign_all(keys.values(), _URLS_LAST)
-    return {sha256: {"url": signed[key], "expire_at": until} for sha256, key in keys.items()}
+    return {asset.sha256: {"url": url, "expire_at": until} for asset, url in reversed(urls)}
 
 
 async def _before(gateway: Gateway, session: Address, first: int) -> list[Message]:

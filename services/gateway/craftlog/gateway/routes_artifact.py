@@ -15,6 +15,7 @@ from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import content, paths, wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.bodies import MOST_SMALL_BYTES, small_object
+from craftlog.gateway.cursors import after_text, encode
 from craftlog.gateway.errors import InvalidError, MissingError, TooLargeError
 from craftlog.gateway.fields import Json, a_text, an_id, an_object
 from craftlog.gateway.forms import FormPart, form, is_form, text
@@ -31,9 +32,11 @@ router = APIRouter(prefix="/disk/{disk_id}/artifact", tags=["disk"])
 _LARGE: Final = 1024 * 1024
 _WEEK: Final = 7 * 24 * 3600
 _MOST_LINES: Final = 2**31 - 1
+_MOST_FILES: Final = 10_000
 # JSON as a string in JSON: each quote, and what stood before it, takes more bytes there.
 _MOST_AROUND_META: Final = 8 * MOST_SMALL_BYTES
 _SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+Files = Annotated[int, or_default(_MOST_FILES), Query(ge=1, le=_MOST_FILES)]
 Seconds = Annotated[int, or_default(3600), Query(ge=1, le=_WEEK)]
 LineOffset = Annotated[Annotated[int, Field(ge=0, le=_MOST_LINES)] | None, or_default(None), Query()]
 LineLimit = Annotated[Annotated[int, Field(ge=1, le=_MOST_LINES)] | None, or_default(None), Query()]
@@ -98,14 +101,18 @@ async def remove(gateway: Wired, project: Project, disk_id: Id, file_path: Neede
 
 
 @router.get("/ls")
-async def ls(gateway: Wired, project: Project, disk_id: Id, path: Text = None) -> Response:
-    """List the files in a directory, and the names of the directories in it, both sorted."""
+async def ls(
+    *, gateway: Wired, project: Project, disk_id: Id, path: Text = None, limit: Files = _MOST_FILES, cursor: Text = None
+) -> Response:
+    """List the files in a directory, and with the first page the names of the directories in it, all sorted."""
     below = paths.directory(path or "/")
+    after = after_text(cursor)
     seen = await gateway.heads.seen(Address(Kind.DISK, project, disk_id))
-    files, directories = await asyncio.gather(
-        gateway.files.within(disk_id, below), gateway.files.directories(seen.head, below)
-    )
-    data = {"artifacts": [wire.artifact(file) for file in files], "directories": directories}
+    files, more = await gateway.files.within(disk_id, below, limit, after)
+    directories = await gateway.files.directories(seen.head, below) if after is None else []
+    data: Json = {"artifacts": [wire.artifact(file) for file in files], "directories": directories, "has_more": more}
+    if more:
+        data["next_cursor"] = encode(files[-1]["filename"])
     return answer(data, stalled=seen.stalled)
 
 

@@ -60,5 +60,5 @@ class Dialect(Protocol):
 
         Args:
             message: one that this or any other format was made of.
-            urls: where an asset can be fetched, by its sha256.
+            urls: where an asset can be fetched, by its sha256 and its type (``media.place_of``).
         """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from craftlog.contracts.messages import Part
+from craftlog.contracts.messages import Asset, Part
 from craftlog.gateway.dialects.texts import json_text
 from craftlog.gateway.dialects.turns import meta_of
 from craftlog.gateway.fields import Json
@@ -51,12 +51,17 @@ class Source:
         return f"data:{self.mime or mime};base64,{self.data}"
 
 
+def place_of(asset: Asset) -> str:
+    """Return by what an asset's public URL is found: the same bytes may have been sent as several media types."""
+    return f"{asset.sha256} {asset.mime}"
+
+
 def source_of(part: Part, urls: Mapping[str, str]) -> Source:
     """Return where a part's bytes are: the asset's public URL, else the one that was sent, else the data."""
     meta = meta_of(part)
     name = part.filename or _text(meta.get("filename"))
     mime = part.asset.mime if part.asset else _text(meta.get("media_type"))
-    if part.asset and (public := urls.get(part.asset.sha256)):
+    if part.asset and (public := urls.get(place_of(part.asset))):
         return Source(url=public, mime=mime, name=name)
     if url := _text(meta.get("url")):
         return _of_url(url, mime, name)

@@ -48,10 +48,12 @@ class Described(Shape):
 
 
 class Directory(Shape):
-    """The files in a directory, and the names of the directories in it."""
+    """The files in a directory, and on the first page the names of the directories in it."""
 
     artifacts: list[Artifact]
     directories: list[str]
+    has_more: bool
+    next_cursor: str | Absent = None
 
 
 class NewDisk(Sent):
