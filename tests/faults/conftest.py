@@ -27,6 +27,7 @@ PROJECTS = (
     "busy",
     "calm",
     "flushed",
+    "long",
 )
 
 

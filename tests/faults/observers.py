@@ -38,6 +38,11 @@ class Observer:
                 preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - it only calls the C library
             )
 
+    @property
+    def pid(self) -> int:
+        """Return the id of the process."""
+        return self._process.pid
+
     def said(self) -> str:
         """Return what it has logged so far."""
         return self._log.read_text()
