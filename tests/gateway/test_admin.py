@@ -202,6 +202,25 @@ class TestAdminToken:
         assert not any(value in ended.stderr for value in settings.values())
 
 
+class TestIdempotency:
+    def test_makes_one_project_of_several_requests(self, admin: Api) -> None:
+        once = {"Idempotency-Key": str(uuid4())}
+        made = admin.post("", expect=201, json={"name": "one"}, **once)
+        assert admin.post("", expect=201, json={"name": "one"}, **once) == made
+        admin.post("", expect=409, json={"name": "two"}, **once)
+        assert admin.post("", expect=201, json={"name": "one"})["id"] != made["id"]
+
+    def test_issues_one_key_and_says_which(self, admin: Api, project: str) -> None:
+        once, path = {"Idempotency-Key": str(uuid4())}, f"/admin/v1/project/{project}/key"
+        issued = admin.post(f"/{project}/key", expect=201, json={"name": "one"}, **once)
+        again = admin.http.post(path, json={"name": "one"}, headers=once)
+        assert (again.status_code, issued["id"] in again.json()["msg"]) == (409, True)
+        assert len(admin.get(f"/{project}/key")["items"]) == 1
+        admin.delete(f"/{project}/key/{issued['id']}")
+        assert admin.http.post(path, json={"name": "one"}, headers=once).status_code == 409
+        admin.post(f"/{project}/key", expect=400, json={"name": "one"}, **{"Idempotency-Key": "a b"})
+
+
 class TestDefaultToken:
     def test_is_refused_at_the_start_where_others_are_let_in(self) -> None:
         settings = {"CRAFTLOG_HOST": "0.0.0.0"}  # noqa: S104 - what is refused

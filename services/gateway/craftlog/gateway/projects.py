@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from craftlog.contracts.envelope import event_id
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.auth import DEFAULT_PROJECT, Keys
 from craftlog.gateway.configs import not_too_large
@@ -18,6 +19,7 @@ from craftlog.gateway.decider.project import (
     Project,
     RevokeKey,
 )
+from craftlog.gateway.decider.refusals import ReusedKeyError
 from craftlog.gateway.handlers import Gateway
 from craftlog.runtime.desk import Decided
 
@@ -29,11 +31,20 @@ async def begin_projects(gateway: Gateway, projects: Iterable[str]) -> None:
         await gateway.projects.transact(address, [_begun(project)], cause=project)
 
 
-async def create_project(gateway: Gateway, name: str) -> tuple[str, datetime]:
-    """Create a project; return its id and when it began."""
-    project = str(uuid4())
+async def create_project(gateway: Gateway, name: str, key: str | None = None) -> tuple[str, datetime]:
+    """Create a project, or find the one that the same Idempotency-Key made; return its id and when it began.
+
+    Raises:
+        ReusedKeyError: the key made a project of another name.
+    """
+    project = event_id("POST /admin/v1/project", key) if key else str(uuid4())
     address = Address(Kind.PROJECT, project, project)
     decided = await gateway.projects.transact(address, [CreateProject(name)], cause=project)
+    if not decided.recorded:
+        made = (await gateway.heads.seen(address)).head
+        if made["name"] != name:
+            raise ReusedKeyError("made a project of another name")
+        return project, made["created_at"]
     await gateway.heads.await_version(address, decided.position.version)
     return project, decided.recorded[0].time
 
@@ -53,16 +64,21 @@ async def configure_project(gateway: Gateway, project: str, changes: Mapping[str
     return decided.state.configs
 
 
-async def issue_key(gateway: Gateway, keys: Keys, project: str, name: str, limits: Limits) -> tuple[str, str, datetime]:
+async def issue_key(
+    gateway: Gateway, keys: Keys, project: str, name: str, limits: Limits, *, once: str | None = None
+) -> tuple[str, str, datetime]:
     """Issue a key; return its id, the key itself, which nobody will see again, and when that was.
 
     Raises:
         AbsentError: there is no such project.
         TooManyKeysError: it has as many keys as it may.
+        ReusedKeyError: one was issued with the Idempotency-Key ``once`` before, and cannot be shown again.
     """
-    key_id = str(uuid4())
+    key_id = event_id(project, "POST key", once) if once else str(uuid4())
     key, hashed = keys.make(project)
     decided = await _decide(gateway, keys, project, IssueKey(key_id, name, hashed, limits))
+    if not decided.recorded:
+        raise ReusedKeyError(f"issued key {key_id}, which is not shown again: revoke it, and send another one")
     return key_id, key, decided.recorded[0].time
 
 

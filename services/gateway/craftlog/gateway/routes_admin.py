@@ -10,7 +10,7 @@ from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import wire
 from craftlog.gateway.answers import answer
 from craftlog.gateway.auth import Keys
-from craftlog.gateway.bodies import small_object
+from craftlog.gateway.bodies import idempotency_key, small_object
 from craftlog.gateway.cursors import listed
 from craftlog.gateway.decider.project import Limits
 from craftlog.gateway.door import ADMINISTRATOR
@@ -39,7 +39,7 @@ Known = Annotated[Keys, Depends(_keys)]
 async def create(request: Request, gateway: Wired) -> Response:
     """Create a project: ``{name}``."""
     name = _name(await small_object(request))
-    project, began = await create_project(gateway, name)
+    project, began = await create_project(gateway, name, idempotency_key(request))
     return answer({"id": project, "name": name, "created_at": wire.at(began)}, status=201)
 
 
@@ -63,7 +63,8 @@ async def issue(request: Request, gateway: Wired, keys: Known, project_id: Id) -
     """Issue a key, shown this once: ``{name, requests_per_second?, burst?, body_bytes?}``."""
     body = await small_object(request)
     name, limits = _name(body), _limits(body)
-    key_id, key, began = await issue_key(gateway, keys, project_id, name, limits)
+    once = idempotency_key(request)
+    key_id, key, began = await issue_key(gateway, keys, project_id, name, limits, once=once)
     own = {limit: getattr(limits, limit) for limit in _LIMITS}
     issued = {"id": key_id, "name": name, "key": key, **own, "created_at": wire.at(began), "revoked_at": None}
     return answer(issued, status=201)

@@ -122,7 +122,7 @@ def evolve(state: Project, event: Event) -> Project:
 
 
 def _issue(state: Project, command: IssueKey) -> Sequence[Event]:
-    if command.hash in state.keys:
+    if command.hash in state.keys or any(key.id == command.key_id for key in state.keys.values()):
         return []
     if sum(not key.revoked for key in state.keys.values()) >= MOST_KEYS:
         raise TooManyKeysError(f"this project has {MOST_KEYS} keys in force, the most there may be; revoke one first")

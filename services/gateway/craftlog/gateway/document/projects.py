@@ -78,9 +78,9 @@ ROUTES: Final[dict[str, Said]] = {
     "PATCH /project/configs": Said(ProjectConfigs, ProjectConfigs, needed=False),
     "GET /usage": Said(Items[Day]),
     "GET /admin/v1/project": Said(Page[Project]),
-    "POST /admin/v1/project": Said(Project, NewProject),
+    "POST /admin/v1/project": Said(Project, NewProject, keyed=True),
     "GET /admin/v1/project/{project_id}": Said(Project),
     "GET /admin/v1/project/{project_id}/key": Said(Items[Key]),
-    "POST /admin/v1/project/{project_id}/key": Said(IssuedKey, NewKey),
+    "POST /admin/v1/project/{project_id}/key": Said(IssuedKey, NewKey, keyed=True),
     "DELETE /admin/v1/project/{project_id}/key/{key_id}": Said(),
 }
