@@ -412,6 +412,23 @@ class TestForgetting:
             assert not await parked(parts)
         assert not world.stored_in_log(LEARNED)
 
+    async def test_what_could_not_be_learned_from_is_tried_again_by_the_next_start(self, world, learner, monkeypatch):
+        async def fails(*_):
+            raise ValueError("it cannot be read")
+
+        monkeypatch.setattr(due, "_DELAYS", (0.01,))
+        session = fresh(Kind.SESSION)
+        await world.say(session, HARD)
+        await world.observe(session, len(HARD), (task_id(), "success", range(1, 17)))
+        with monkeypatch.context() as broken:
+            broken.setattr(RulesEngine, "distil", fails)
+            async with learner() as parts:
+                await world.flush(session, len(HARD))
+                await until(partial(parked, parts))
+        async with learner() as parts:
+            await until(partial(world.lessons, 1))
+            assert not await parked(parts)
+
     @pytest.mark.parametrize("step", range(4), ids=["deciding", "erasing", "erasing the page", "ending"])
     async def test_whoever_is_killed_on_the_way_somebody_finishes(self, world, learner, monkeypatch, step):
         session, _ = await taught(world, learner)

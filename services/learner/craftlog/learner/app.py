@@ -54,6 +54,9 @@ async def start(settings: LearnerSettings, log: Log) -> AsyncIterator[Running]:
     learner = Learner(log, desk, pupils, Sessions(log, objects), RulesEngine(), idle=idle)
     work = Work(database, DUE, learner.perform, kind=Kind.TREE)
     await patiently(work.load)
+    for item in list(work.parked.values()):
+        # Nobody else can ask for it: parked are lessons until the next start.
+        await patiently(partial(work.retry, item.key, item.project))
     listener = Listener(pupils, work)
     yield Running(
         projectors=[

@@ -107,7 +107,7 @@ class Listener:
             await self._diary.mark(list(due.values()))
 
     async def on_undecodable(self, subject: str, seq: int, reason: str) -> None:
-        """Have the session looked at, which fails and is parked with its reason."""
+        """Have the session looked at, which goes on without what cannot be read, or is parked with the reason."""
         logger.error("undecodable", subject=subject, seq=seq, reason=reason)
         try:
             await self._diary.mark([self._at_once(None, parse(subject), {})])
