@@ -28,7 +28,7 @@ WORK = ("observer_due", "learner_due")
 # Each import has a project to itself, so that all of them can be read side by side.
 PROJECTS = {name: f"00000000-0000-4000-8000-{at:012}" for at, name in enumerate(("nobody", *VICTIMS), start=10)}
 # What depends on when and in which batches, and in which turn the runs of one space were finished.
-VARYING = frozenset({"version", "seq", "created_at", "updated_at", "sort", "lease_until"})
+VARYING = frozenset({"version", "seq", "created_at", "updated_at", "sort", "lease_until", "observations"})
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # All that can be read after an import by what it is, in the form in which two imports are the same.
