@@ -1,5 +1,6 @@
 """A model proposes, the board disposes: what becomes of each proposal, and that none of them breaks anything."""
 
+from dataclasses import replace
 from functools import reduce
 
 import pytest
@@ -21,6 +22,7 @@ from craftlog.observer.commands import (
 )
 from craftlog.observer.decider import INITIAL, decide, evolve
 from craftlog.observer.proposals import Proposals, rule
+from craftlog.observer.sizes import FULL
 from craftlog.testing.examples import SESSION_ID
 
 OPENED = (
@@ -45,6 +47,29 @@ def refused(*commands, board=BOARD):
     ruling = ruled(*commands, board=board)
     assert ruling.commands == []
     return ruling.refusals
+
+
+class TestNames:
+    def test_of_a_task_that_the_board_has_no_room_for_mean_nothing(self):
+        full = replace(BOARD, size=FULL)
+        new = {"do": "open_task", "ref": "new1", "description": "Ask", "before": None}
+        no_room, nothing = refused(
+            new, {"do": "set_status", "task": "new1", "status": "running", "reason": None}, board=full
+        )
+        assert "The board is full" in no_room
+        assert "There is no task 'new1'" in nothing
+
+    def test_that_are_wrong_cost_no_more_words_on_a_long_board(self):
+        opened = (TaskOpened(task_id=f"t{n}", order=n, description=f"Page {n}", engine="m") for n in range(1, 501))
+        news = [
+            {"do": "open_task", "ref": f"{n}{'x' * 9_000}", "description": f"New {n}", "before": None} for n in range(9)
+        ]
+        ruling = ruled(
+            *news, {"do": "add_progress", "task": "T900", "note": "x"}, board=reduce(evolve, opened, INITIAL)
+        )
+        [wrong] = ruling.refusals
+        assert "T500, " in wrong
+        assert len(wrong) < 1_000
 
 
 class TestAccepted:
@@ -103,7 +128,10 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("command", "why"),
         [
-            ({"do": "describe_task", "task": "T9", "description": "x"}, "There is no task 'T9'. There are: T1, T2."),
+            (
+                {"do": "describe_task", "task": "T9", "description": "x"},
+                "There is no task 'T9'. The newest are: T1, T2.",
+            ),
             ({"do": "describe_task", "task": "T1", "description": " \0 "}, "The description is empty."),
             ({"do": "open_task", "ref": "T1", "description": "x", "before": None}, "'T1' is taken"),
             ({"do": "open_task", "ref": "n", "description": "x", "before": "T7"}, "no task 'T7'"),

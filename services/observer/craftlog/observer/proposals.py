@@ -27,6 +27,7 @@ from craftlog.observer.words import clip
 PLANNING: Final = "planning"
 _LONGEST: Final = 500  # characters of a text on the board
 _MOST_COMMANDS: Final = 200
+_MOST_NAMED: Final = 20
 
 
 class Proposal(BaseModel):
@@ -142,6 +143,7 @@ def _commands(
         case Open():
             task_id = event_id(session_id, "task", str(positions[0]), str(len(names)))
             yield _open(board, proposal, names, task_id, engine)
+            names[proposal.ref] = task_id  # not where the board refuses it: what follows would mean a task that is none
         case Describe():
             yield DescribeTask(_id(names, proposal.task), _text(proposal.description, "description"))
         case SetStatus():
@@ -169,7 +171,6 @@ def _open(board: State, proposal: Open, names: dict[str, str], task_id: str, eng
         if task.description.casefold() == description.casefold() and task.status in {"pending", "running"}:
             raise Rejected(f"That is {name_of(task)} already.")
     before = None if proposal.before is None else _id(names, proposal.before)
-    names[proposal.ref] = task_id
     return OpenTask(task_id, description, engine, before)
 
 
@@ -193,8 +194,9 @@ def _link(proposal: Link, names: dict[str, str], positions: Sequence[int]) -> Co
 
 def _id(names: dict[str, str], name: str) -> str:
     if name not in names:
-        there = ", ".join(names) or "none yet"
-        raise Rejected(f"There is no task {clip(name, 40)!r}. There are: {there}.")
+        # It goes into a prompt, whose budget does not grow with the board.
+        newest = ", ".join(clip(there, 40) for there in list(names)[-_MOST_NAMED:]) or "none yet"
+        raise Rejected(f"There is no task {clip(name, 40)!r}. The newest are: {newest}.")
     return names[name]
 
 
