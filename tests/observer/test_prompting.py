@@ -124,6 +124,14 @@ class TestRemembered:
         assert [one["id"] for one in before] == [3, 4, 5]
         assert [one["id"] for one in new] == [6]
 
+    def test_is_small_whatever_a_call_goes_by(self):
+        endless = "x" * 2_000_000
+        memory = remembered(INITIAL, [call(1, endless)])
+        assert len(json.dumps(memory)) < 2_000
+        board = board_of(SessionObserved(through_position=1, engine="m", memory=memory))
+        assert sections(board, [result(2, endless, "4")])[2][0]["parts"][0]["result_of"] == "search"
+        assert remembered(board, [result(2, endless, "4")])["shown"]["calls"] == {}
+
     def test_names_the_tool_of_a_result_that_comes_in_another_batch(self):
         memory = remembered(INITIAL, [call(1, "c1", "book"), call(2, "c2", "pay"), result(3, "c2", "paid")])
         board = board_of(SessionObserved(through_position=3, engine="m", memory=memory))

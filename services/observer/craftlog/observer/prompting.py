@@ -74,7 +74,7 @@ def remembered(board: State, messages: Sequence[Message]) -> dict[str, Any]:
     recent, called = _memory(board)
     waiting = {**called, **_calls_of(messages)}
     for part in _parts_of(messages, "tool-result"):
-        waiting.pop(str((part.meta or {}).get("tool_call_id")), None)
+        waiting.pop(_call_id((part.meta or {}).get("tool_call_id")), None)
     return {"shown": {"recent": [*recent, *shown][-_RECENT:], "calls": dict(list(waiting.items())[-_MOST_CALLS:])}}
 
 
@@ -101,7 +101,12 @@ def _messages_in_words(messages: Sequence[Message], called: Mapping[str, str], b
 def _calls_of(messages: Iterable[Message]) -> dict[str, str]:
     """Return the tool's name by call id."""
     metas = [part.meta or {} for part in _parts_of(messages, "tool-call")]
-    return {str(meta["id"]): str(meta.get("name"))[:_LONGEST_NAME] for meta in metas if meta.get("id")}
+    return {_call_id(meta["id"]): str(meta.get("name"))[:_LONGEST_NAME] for meta in metas if meta.get("id")}
+
+
+def _call_id(said: object) -> str:
+    """Return by what a call is known; whoever sent it made it as long as they liked, and an event must hold it."""
+    return str(said)[:_LONGEST_NAME]
 
 
 def _parts_of(messages: Iterable[Message], kind: str) -> list[Part]:
@@ -152,7 +157,7 @@ def _part(part: Part, names: Mapping[str, str], longest: int) -> dict[str, Any]:
             said = arguments if isinstance(arguments, str) else _json(arguments)
             return {"call": str(meta.get("name"))[:_LONGEST_NAME], "arguments": _clipped(said, longest)}
         case "tool-result":
-            name = meta.get("name") or names.get(str(meta.get("tool_call_id")))
+            name = meta.get("name") or names.get(_call_id(meta.get("tool_call_id")))
             return {"result_of": name and str(name)[:_LONGEST_NAME], "text": text}
         case kind:
             filename = part.filename or str(meta.get("filename") or "")
