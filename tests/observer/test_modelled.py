@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import reduce
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -161,6 +162,11 @@ class TestPrompt:
         assert isinstance(finish, FinishObserving)
         assert finish.spent is not None
         assert finish.spent.prompt == PROMPT
+
+    def test_is_known_by_a_hash_of_all_files_that_it_is_made_of(self) -> None:
+        ours = files("craftlog.observer").joinpath("prompts")
+        words = "".join(ours.joinpath(name).read_text("utf-8") for name in ("observe.md", "criteria.md"))
+        assert sha256(words.encode()).hexdigest().startswith(PROMPT)
 
     @always(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=200))
     def test_has_criteria_that_can_forge_nothing(self, success: str, failure: str) -> None:

@@ -23,8 +23,8 @@ from craftlog.observer.settings import Criteria
 
 _PROMPTS: Final = files("craftlog.observer").joinpath("prompts")
 INSTRUCTIONS: Final = _PROMPTS.joinpath("observe.md").read_text("utf-8")
-PROMPT: Final = sha256(INSTRUCTIONS.encode()).hexdigest()[:8]
 _CRITERIA: Final = _PROMPTS.joinpath("criteria.md").read_text("utf-8")
+PROMPT: Final = sha256(f"{INSTRUCTIONS}{_CRITERIA}".encode()).hexdigest()[:8]
 
 # What an answer needs: a few commands for any batch, and some more for each message of it.
 _TOKENS: Final = 600
