@@ -297,8 +297,11 @@ async def test_what_another_process_parked_is_left_alone_and_what_it_had_retried
         assert await work.retry("a", PROJECT)
         await one.have_done(1)
         await nothing_is_left(database)
-        await beside.mark([item("a")])
+        # As whoever hears of it does: he goes on from what he knows.
+        other.failures = [UnavailableError("away")]
+        await beside.mark([replace(beside.get("a"), due_at=now())])
         await other.have_done(1)
+        assert not beside.stalled
 
 
 async def test_outages_do_not_count_towards_poison(database, monkeypatch):

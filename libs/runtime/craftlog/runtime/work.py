@@ -161,7 +161,8 @@ class Work:
         # Another process may have had it retried.
         for key in known - await self._due.parked(known):
             del self.parked[key]
-        items = [item for item in items if item.key not in self.parked]
+        # Nor is it parked because it was when this process last saw it: its next failure would be the last.
+        items = [replace(item, parked_at=None) for item in items if item.key not in self.parked]
         if earlier := [item for item in items if self._is_news(item)]:
             await self._due.mark(earlier)
         self._stored_due |= {item.key: item.due_at for item in earlier}
