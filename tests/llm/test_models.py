@@ -155,6 +155,12 @@ class TestFault:
                     await model.ask(TURNS, Count, most_tokens=9)
         assert all("response_format" in asked.body for asked in server.asked[::2])
 
+    async def test_of_a_question_that_is_too_large_for_the_endpoint_is_the_questions(self) -> None:
+        async with asking(lambda _: Reply("too large", status=413)) as (model, _):
+            for _ in range(5):
+                with pytest.raises(QuestionError, match="too large"):
+                    await model.ask(TURNS, Count, most_tokens=9)
+
     @pytest.mark.parametrize(
         "reply",
         [

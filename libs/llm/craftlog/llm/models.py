@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from http import HTTPStatus
 from json import JSONDecodeError
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -124,6 +125,9 @@ class Model:
             self._breaker.succeeded()
             raise QuestionError(_first_line(error)) from error
         except (openai.APIError, JSONDecodeError, UnicodeDecodeError) as error:
+            if _is_too_large(error):
+                self._breaker.succeeded()
+                raise QuestionError(_first_line(error)) from error
             self._breaker.failed(self._clock(), _retry_after(error))
             raise ModelAwayError(f"{self.name} does not answer: {_first_line(error)}") from error
         if not isinstance(completion, ChatCompletion):
@@ -211,6 +215,10 @@ def _in_words(error: ValidationError) -> str:
     """Return what is wrong with each field, so that a model can do better."""
     wrong = (f"{'.'.join(map(str, one['loc'])) or 'answer'}: {one['msg']}" for one in error.errors()[:_MOST_WRONG])
     return "; ".join(wrong)
+
+
+def _is_too_large(error: Exception) -> bool:
+    return isinstance(error, openai.APIStatusError) and error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 def _retry_after(error: Exception) -> float | None:
