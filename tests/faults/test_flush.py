@@ -70,8 +70,9 @@ async def gateway_beside(stack: Stack, project: str) -> AsyncIterator[tuple[Gate
 
 
 async def test_ends_when_all_is_read_and_says_before_how_far_it_got(world: World) -> None:
+    # Before anybody observes: a batch that begins with half of them would be one more.
+    session = await begun(world, MESSAGES)
     with scripted_model(slow) as model, observing(world.stack, model):
-        session = await begun(world, MESSAGES)
         path = f"{world.stack.base_url}/api/v1/session/{session.id}/flush"
         async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token_of(PROJECT)}"}, timeout=40) as http:
             late = await http.post(path)
