@@ -1,8 +1,9 @@
 """A model behind OpenAI's protocol: what is asked, what an answer is, and what each fault comes to."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -181,6 +182,28 @@ class TestFault:
                 with pytest.raises(ModelAwayError):
                     await model.ask(TURNS, Count, most_tokens=9)
         assert len(server.asked) == 3
+
+    async def test_that_sends_a_byte_now_and_then_lasts_no_longer_than_a_call_may(self) -> None:
+        async def dawdle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n")
+            with suppress(ConnectionError):
+                while True:
+                    writer.write(b" ")
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
+            writer.close()
+            hung_up.set()
+
+        hung_up = asyncio.Event()
+        async with await asyncio.start_server(dawdle, "127.0.0.1") as server:
+            port = server.sockets[0].getsockname()[1]
+            model = Model(Endpoint(f"http://127.0.0.1:{port}/v1", "counter", timeout=0.3))
+            async with asyncio.timeout(20):
+                with pytest.raises(ModelAwayError, match="TimeoutError"):
+                    await model.ask(TURNS, Count, most_tokens=9)
+                await model.close()
+                await hung_up.wait()
 
     async def test_that_nobody_listens_is_a_delay(self) -> None:
         with scripted_model(says({"number": 3})) as server:

@@ -1,5 +1,6 @@
 """Asking a model one question for one structured answer, on any endpoint that speaks OpenAI's protocol."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ class Model:
         except _REFUSED_FOR_GOOD as error:
             self._breaker.succeeded()
             raise QuestionError(_first_line(error)) from error
-        except (openai.APIError, JSONDecodeError, UnicodeDecodeError) as error:
+        except (openai.APIError, JSONDecodeError, UnicodeDecodeError, TimeoutError) as error:
             if _is_too_large(error):
                 self._breaker.succeeded()
                 raise QuestionError(_first_line(error)) from error
@@ -158,7 +159,9 @@ class Model:
         messages = [{"role": turn.role, "content": turn.content} for turn in turns]
         how: dict[str, Any] = {self._cap: most_tokens, **self._endpoint.arguments, **shape, "messages": messages}
         try:
-            completion: ChatCompletion = await self._client.chat.completions.create(model=self.name, **how)
+            # The client's own timeout begins anew with each byte.
+            async with asyncio.timeout(self._endpoint.timeout):
+                completion: ChatCompletion = await self._client.chat.completions.create(model=self.name, **how)
         except openai.BadRequestError as refusal:
             if self._cap == _NEWER_CAP or refusal.param != self._cap:
                 raise
