@@ -8,7 +8,7 @@ from craftlog.runtime.due import Item
 
 
 class Turns:
-    """Items in memory, and which of them have their turn.
+    """Items in memory, and which of them have their turn: the next is one of the project that has the fewest.
 
     Args:
         at_once: how many may have it.
@@ -22,7 +22,8 @@ class Turns:
         self._heap: list[tuple[datetime, str]] = []
         self._taken: set[str] = set()
         self._busy: Counter[str] = Counter()
-        self._held_back: defaultdict[str, deque[tuple[datetime, str]]] = defaultdict(deque)
+        # Out of the heap, by project: it would be looked through again and again while there is no place.
+        self._due: defaultdict[str, deque[tuple[datetime, str]]] = defaultdict(deque)
 
     def put(self, item: Item) -> None:
         """Have an item wait for its time; another one with its key is replaced."""
@@ -31,29 +32,29 @@ class Turns:
 
     def take(self, now: datetime) -> Item | None:
         """Return the next item that is due, or None where there is none or no place for it."""
-        while self._heap and self._heap[0][0] <= now and len(self._taken) < self._at_once:
+        if len(self._taken) >= self._at_once:
+            return None
+        while self._heap and self._heap[0][0] <= now:
             entry = heapq.heappop(self._heap)
-            if not self._holds(entry):
-                continue
-            item = self.items[entry[1]]
-            if self._busy[item.project] < self._per_project:
-                self._busy[item.project] += 1
-                self._taken.add(item.key)
-                return item
-            # Out of the heap, or it would be found due again and again until one of its project is done.
-            self._held_back[item.project].append(entry)
+            if self._holds(entry):
+                self._due[self.items[entry[1]].project].append(entry)
+        while free := [project for project in self._due if self._busy[project] < self._per_project]:
+            project = min(free, key=lambda one: (self._busy[one], self._due[one][0]))
+            entry = self._due[project].popleft()
+            if not self._due[project]:
+                del self._due[project]
+            if self._holds(entry):
+                self._busy[project] += 1
+                self._taken.add(entry[1])
+                return self.items[entry[1]]
         return None
 
     def give_back(self, item: Item) -> None:
-        """End an item's turn, and let in the next one of its project that was held back."""
+        """End an item's turn."""
         self._taken.discard(item.key)
         self._busy[item.project] -= 1
-        held_back = self._held_back[item.project]
-        while held_back:
-            entry = held_back.popleft()
-            if self._holds(entry):
-                heapq.heappush(self._heap, entry)
-                return
+        if not self._busy[item.project]:
+            del self._busy[item.project]
 
     def next_at(self) -> datetime | None:
         """Return when something may be due next; None where only the end of a turn can change anything."""
