@@ -173,6 +173,11 @@ class TestObjects:
             answer = await client.get(await objects.sign(key, timedelta(minutes=1)))
         assert (answer.content, answer.headers["content-type"]) == (b"hello", 'text/plain; charset="utf-8"')
 
+    @pytest.mark.parametrize("mime", ["text/plain;  charset=utf-8", " a  b ", " "])
+    async def test_put_under_any_type(self, objects: Objects, mime: str):
+        await objects.put("typed", b"hello", mime)
+        assert await objects.get("typed") == b"hello"
+
 
 async def download(objects: Objects) -> bytes:
     return b"".join([piece async for piece in await objects.pieces("key")])

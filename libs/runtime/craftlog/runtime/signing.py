@@ -28,7 +28,8 @@ class Signer:
         scope = f"{time[:8]}/{self._settings.s3_region}/s3/aws4_request"
         headers = {**headers, "x-amz-content-sha256": hashed, "x-amz-date": time}
         names = sorted(headers)
-        lines = "".join([f"{name}:{headers[name].strip()}\n" for name in names])
+        # Of several spaces in a row S3 signs one, wherever they are.
+        lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
         request = f"{method}\n{path}\n\n{lines}\n{';'.join(names)}\n{hashed}"
         to_sign = f"AWS4-HMAC-SHA256\n{time}\n{scope}\n{sha256(request.encode()).hexdigest()}"
         signature = digest(self._of_day(time[:8]), to_sign.encode(), "sha256").hex()
