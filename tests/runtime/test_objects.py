@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -177,6 +177,16 @@ class TestObjects:
     async def test_put_under_any_type(self, objects: Objects, mime: str):
         await objects.put("typed", b"hello", mime)
         assert await objects.get("typed") == b"hello"
+
+    async def test_answer_however_many_leave_their_downloads_lying(self, objects: Objects):
+        await objects.put("large", LARGE, "text/plain")
+        async with AsyncExitStack() as left:
+            for _ in range(100):
+                pieces = await left.enter_async_context(aclosing(await objects.pieces("large")))
+                await anext(pieces)
+            async with asyncio.timeout(10):
+                await objects.put("small", b"hello", "text/plain")
+                assert await objects.get("small") == b"hello"
 
 
 async def download(objects: Objects) -> bytes:

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 PIECE: Final = 256 * 1024
 _AT_ONCE: Final = 64
+_ANY_NUMBER: Final = 0
 _CONNECT: Final = 2.0
 _SILENCE: Final = 30.0  # seconds in which nothing moves
 _PAUSE: Final = 0.1
@@ -75,7 +76,7 @@ class S3:
         self._host = settings.s3_endpoint
         self._root = f"{'https' if settings.s3_secure else 'http'}://{settings.s3_endpoint}"
         self._bucket = settings.s3_bucket
-        self._opened: aiohttp.ClientSession | None = None
+        self._opened: dict[int, aiohttp.ClientSession] = {}
 
     async def put(self, key: str, body: bytes | BinaryIO, mime: str, known: Measure) -> str:
         """Store a body and return its ETag.
@@ -92,7 +93,7 @@ class S3:
             # The client's own limits know nothing of a body that nobody takes off us.
             async with asyncio.timeout(_SILENCE) as limit:
                 data = body if isinstance(body, bytes) else self._read(body, limit)
-                async with self._session.put(self._url(path), data=data, headers=signed) as response:
+                async with self._session(_AT_ONCE).put(self._url(path), data=data, headers=signed) as response:
                     if response.status != HTTPStatus.OK:
                         raise _refusal(response.status, await response.read())
                     return response.headers["ETag"].strip('"')
@@ -103,34 +104,34 @@ class S3:
         """Return an object's bytes, or raise ObjectMissingError."""
 
         async def attempt() -> bytes:
-            async with await self._asked(key) as response:
+            async with await self._asked(key, _AT_ONCE) as response:
                 return await response.read()
 
         return await _reach(attempt)
 
     async def pieces(self, key: str) -> AsyncGenerator[bytes, None]:
         """Return an object's bytes in pieces of at most 256 KiB, read a little ahead; raise ObjectMissingError."""
-        return _rest(await _reach(lambda: self._asked(key)))
+        # They come as slowly as whoever downloads them takes them: nobody else may wait for that.
+        return _rest(await _reach(lambda: self._asked(key, _ANY_NUMBER)))
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._opened:
-            await self._opened.close()
-            self._opened = None
+        while self._opened:
+            await self._opened.popitem()[1].close()
 
-    @property
-    def _session(self) -> aiohttp.ClientSession:
+    def _session(self, most: int) -> aiohttp.ClientSession:
+        """Return the connections of which there are at most so many."""
         # Only a running loop can have one.
-        if self._opened is None:
-            self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_AT_ONCE),
+        if most not in self._opened:
+            self._opened[most] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=most),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENCE),
+                timeout=aiohttp.ClientTimeout(connect=_SILENCE, sock_connect=_CONNECT, sock_read=_SILENCE),
                 skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
                 auto_decompress=False,
                 read_bufsize=_AHEAD,
             )
-        return self._opened
+        return self._opened[most]
 
     def _path(self, key: str) -> str:
         return f"/{quote(self._bucket)}/{quote(key, safe='/~')}"
@@ -138,10 +139,10 @@ class S3:
     def _url(self, path: str) -> URL:
         return URL(f"{self._root}{path}", encoded=True)
 
-    async def _asked(self, key: str) -> aiohttp.ClientResponse:
+    async def _asked(self, key: str, most: int) -> aiohttp.ClientResponse:
         path = self._path(key)
         headers = self._signer.signed("GET", path, _NO_BODY, {"host": self._host}, datetime.now(UTC))
-        response = await self._session.get(self._url(path), headers=headers)
+        response = await self._session(most).get(self._url(path), headers=headers)
         if response.status == HTTPStatus.OK:
             return response
         async with response:
