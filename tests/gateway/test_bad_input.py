@@ -108,6 +108,7 @@ CASES: list[tuple[str, Send, int, str]] = [
     ("space filter that is no id", raw("GET", "/session?space_id=7"), 400, "space_id: must be a UUID"),
     ("cursor with a lone surrogate", raw("GET", f"/session?cursor={cursor('2026-01-01T00:00:00', chr(0xD800))}"), 400,
      "cursor: is none of ours"),
+    ("cursor of no file", raw("GET", f"/disk/DISK/artifact/ls?cursor={cursor(chr(0xD800))}"), 400, "cursor: "),
     ("cursor before time", raw("GET", f"/session?cursor={cursor('0001-01-01T00:00:00+23:59', 'x')}"), 400, "cursor: "),
     ("unknown read format", raw("GET", "/session/SESSION/messages?format=yaml"), 400, "format: "),
     ("edit strategies", raw("GET", "/session/SESSION/messages?edit_strategies=[1]"), 400, "edit_strategies[0]: "),

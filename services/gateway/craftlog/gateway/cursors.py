@@ -45,7 +45,7 @@ def after_text(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     match _decoded(cursor):
-        case [str(text)]:
+        case [str(text)] if not has_lone_surrogate(text):
             return text
     raise InvalidError(_FIELD, "is none of ours")
 
