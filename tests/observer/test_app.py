@@ -29,6 +29,7 @@ from craftlog.testing.scripted_model import Reply, scripted_model
 from craftlog.testing.waiting import until
 
 DEADLINE = 30.0
+SILENT = "the model gives no usable answer to it: its endpoint refuses the question, or does not answer it"
 
 
 def new_messages(body):
@@ -96,6 +97,25 @@ class TestModel:
                 board = await until(lambda: world.board(session, through_position=3), DEADLINE)
         assert len(board["tasks"]) == 3
         assert [type(past.event) for past in await world.facts(session)].count(SessionObserved) == 1
+
+    @pytest.mark.parametrize("silence", [Reply("broken", status=500), Reply("late", after=4.0)], ids=["500", "hangs"])
+    async def test_that_never_answers_one_message_and_all_others_costs_that_message_only(
+        self, world, observing, monkeypatch, silence
+    ):
+        def script(body):
+            return silence if "Number 2" in body["messages"][1]["content"] else note_each_message(body)
+
+        monkeypatch.setattr("craftlog.runtime.due._DELAYS", (0.01,))
+        monkeypatch.setattr("craftlog.llm.breaker._FIRST_PAUSE", 0.01)
+        monkeypatch.setattr("craftlog.llm.breaker._LONGEST_PAUSE", 0.05)
+        session = fresh(Kind.SESSION)
+        with model(script) as (_, settings):
+            async with observing(**settings | {"llm_timeout": 0.5}):
+                await world.append(session, SessionCreated(), *map(said, range(1, 4)))
+                board = await until(lambda: world.board(session, through_position=3), DEADLINE)
+        assert [task["positions"] for task in board["tasks"]] == [[1], [3]]
+        [skipped] = board["skipped"]
+        assert (skipped["position"], skipped["reason"]) == (2, SILENT)
 
     async def test_that_cannot_answer_for_all_is_asked_for_fewer(self, world, observing):
         def only_one(body):

@@ -243,7 +243,10 @@ class TestAMessageWithoutAnAnswer:
         ("error", "reason"),
         [
             (AnswerError("commands: Field required"), "to it: commands: Field required"),
-            (QuestionError("sk-1234 may not ask this"), "to it: its endpoint refuses the question"),
+            (
+                QuestionError("sk-1234 may not ask this"),
+                "to it: its endpoint refuses the question, or does not answer it",
+            ),
         ],
     )
     async def test_is_skipped_once_it_was_asked_for_alone_often_enough(self, world, error, reason):

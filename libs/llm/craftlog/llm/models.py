@@ -32,6 +32,10 @@ class ModelAwayError(Exception):
     """The endpoint gives no answer, refuses the key or has no such model: a delay, whatever was asked."""
 
 
+class LeftAloneError(ModelAwayError):
+    """The endpoint was not asked, or asks not to be: that says nothing of the question."""
+
+
 class AnswerError(Exception):
     """The model answered, and not with what was asked for; the text says why. Another try may go better."""
 
@@ -119,7 +123,7 @@ class Model:
             QuestionError: the endpoint refuses what was asked.
         """
         if not self._breaker.admits(self._clock(), self._endpoint.timeout):
-            raise ModelAwayError(f"{self.name} did not answer; it is left alone for a while")
+            raise LeftAloneError(f"{self.name} did not answer; it is left alone for a while")
         try:
             completion = await self._completion(turns, _tool(wanted), most_tokens)
         except _REFUSED_FOR_GOOD as error:
@@ -130,7 +134,8 @@ class Model:
                 self._breaker.succeeded()
                 raise QuestionError(_first_line(error)) from error
             self._breaker.failed(self._clock(), _retry_after(error))
-            raise ModelAwayError(f"{self.name} does not answer: {_first_line(error)}") from error
+            what = LeftAloneError if isinstance(error, openai.RateLimitError) else ModelAwayError
+            raise what(f"{self.name} does not answer: {_first_line(error)}") from error
         if not isinstance(completion, ChatCompletion):
             self._breaker.failed(self._clock())
             raise ModelAwayError(f"{self.name} does not speak the protocol; is the address right?")

@@ -121,7 +121,7 @@ class Observer:
         state, batch = await self._state(session), list(unread[:count])
         while (batch := [one for one in batch if one.position > state.through_position]) and not state.deleted:
             try:
-                commands, through = await self._decision(session, state, batch)
+                commands, through = await self._decision(session, item, state, batch)
             except UnansweredError as error:
                 if not await is_to_blame(self._agent, session, item, error):
                     raise
@@ -137,7 +137,9 @@ class Observer:
             state = await self._state(session)
         return [one for one in unread[count:] if one.position > state.through_position]
 
-    async def _decision(self, session: Address, state: State, batch: Sequence[Unread]) -> tuple[list[Command], int]:
+    async def _decision(
+        self, session: Address, item: Item, state: State, batch: Sequence[Unread]
+    ) -> tuple[list[Command], int]:
         """Return what to do to the board, and through which position that reads; it skips what cannot be read."""
         if lead := list(takewhile(lambda one: one.message is None, batch)):
             # By itself, so that it is done with whatever becomes of the others.
@@ -145,7 +147,7 @@ class Observer:
             finish = FinishObserving(end, self._agent.engine, state.memory)
             return [BeginObserving(state.through_position), *map(_skip, lead), finish], end
         messages = [one.message for one in batch if one.message]
-        commands, through = await propose(self._agent, state, session, messages)
+        commands, through = await propose(self._agent, state, session, messages, item)
         skips = [_skip(one) for one in batch if one.message is None and one.position < through]
         return [*skips, *commands], through
 
