@@ -1,10 +1,13 @@
+import asyncio
 import json
+from collections.abc import AsyncGenerator
 
 import pytest
 import structlog
+from starlette.types import Message
 
 from craftlog.contracts.envelope import UndecodableError
-from craftlog.gateway.answers import answer, answer_to
+from craftlog.gateway.answers import Streamed, answer, answer_to
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, TooManyKeysError
 from craftlog.gateway.errors import InvalidError, TooLargeError, TooManyRequestsError, UnauthorizedError
 from craftlog.runtime.errors import RefusedError, UnavailableError
@@ -20,6 +23,33 @@ class TestAnswer:
     def test_says_where_a_read_model_stands_still(self):
         assert answer([], stalled=3).headers["craftlog-stalled"] == "3"
         assert "craftlog-stalled" not in answer([]).headers
+
+
+class TestStreamed:
+    @pytest.mark.parametrize("taken", [1, 3])
+    async def test_closes_what_it_comes_from_when_the_client_hangs_up(self, taken: int):
+        async def endless() -> AsyncGenerator[bytes, None]:
+            try:
+                while True:
+                    yield b"piece"
+            finally:
+                closed.set()
+
+        async def receive() -> Message:
+            await hung_up.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            if len(sent) >= taken:
+                hung_up.set()
+                await asyncio.Event().wait()
+
+        closed, hung_up, sent = asyncio.Event(), asyncio.Event(), list[Message]()
+        pieces = endless()
+        await anext(pieces)
+        await Streamed(pieces, {})({"type": "http"}, receive, send)
+        assert closed.is_set()
 
 
 class TestAnswerTo:

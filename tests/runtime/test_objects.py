@@ -178,6 +178,23 @@ class TestObjects:
         await objects.put("typed", b"hello", mime)
         assert await objects.get("typed") == b"hello"
 
+    async def test_give_the_connection_up_of_a_download_that_is_closed_before_its_first_piece(self):
+        async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 600000\r\n\r\n")
+            await reader.read()
+            writer.close()
+            ended.set()
+
+        ended = asyncio.Event()
+        async with await asyncio.start_server(endless, "127.0.0.1") as server:
+            endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with aclosing(Objects(Settings(s3_endpoint=endpoint))) as objects:
+                pieces = await objects.pieces("key")
+                await pieces.aclose()
+                async with asyncio.timeout(10):
+                    await ended.wait()
+
     async def test_answer_however_many_leave_their_downloads_lying(self, objects: Objects):
         await objects.put("large", LARGE, "text/plain")
         async with AsyncExitStack() as left:

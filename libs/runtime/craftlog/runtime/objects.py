@@ -127,6 +127,8 @@ class Objects:
     async def pieces(self, key: str) -> AsyncGenerator[bytes, None]:
         """Return an object's bytes in pieces of at most 256 KiB; they come as they are asked for.
 
+        Whoever does not take them all closes them.
+
         Raises:
             ObjectMissingError: there is none.
         """

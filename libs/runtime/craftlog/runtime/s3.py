@@ -110,9 +110,14 @@ class S3:
         return await _reach(attempt)
 
     async def pieces(self, key: str) -> AsyncGenerator[bytes, None]:
-        """Return an object's bytes in pieces of at most 256 KiB, read a little ahead; raise ObjectMissingError."""
+        """Return an object's bytes in pieces of at most 256 KiB, read a little ahead; raise ObjectMissingError.
+
+        Whoever does not take them all closes them: until then they have a connection.
+        """
         # They come as slowly as whoever downloads them takes them: nobody else may wait for that.
-        return _rest(await _reach(lambda: self._asked(key, _ANY_NUMBER)))
+        rest = _rest(await _reach(lambda: self._asked(key, _ANY_NUMBER)))
+        await anext(rest)
+        return rest
 
     async def close(self) -> None:
         """Close all connections."""
@@ -158,6 +163,7 @@ class S3:
 
 async def _rest(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
     async with response:
+        yield b""  # only what has begun can be closed
         try:
             while piece := await response.content.read(PIECE):
                 yield piece

@@ -1,6 +1,7 @@
 """The envelope that every answer has: code 0 and data, or a code, what was wrong and the name of the refusal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from craftlog.contracts.envelope import UndecodableError
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, TooManyKeysError
@@ -35,6 +37,22 @@ _KNOWN: Final = (
 )
 
 logger = structlog.get_logger()
+
+
+class Streamed(StreamingResponse):
+    """Bytes as they come. Whatever they come from is closed at the end, also at that of a client who hangs up.
+
+    Else it would be when the garbage collector comes by, and connections be held until then.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None], headers: Mapping[str, str]) -> None:
+        super().__init__(pieces, headers=headers)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        async with aclosing(self._pieces):
+            await super().__call__(scope, receive, send)
 
 
 def answer(data: Any = _NOTHING, *, status: int = 200, msg: str = "", stalled: int | None = None) -> Response:

@@ -8,12 +8,12 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from craftlog.contracts.readmodels import Document
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import content, paths, wire
-from craftlog.gateway.answers import answer
+from craftlog.gateway.answers import Streamed, answer
 from craftlog.gateway.bodies import MOST_SMALL_BYTES, small_object
 from craftlog.gateway.cursors import after_text, encode
 from craftlog.gateway.errors import InvalidError, MissingError, TooLargeError
@@ -132,9 +132,9 @@ async def zip_(gateway: Wired, project: Project, disk_id: Id, path: Text = None)
     if first is None:
         raise MissingError(f"path: there are no files in {root} on this disk")
     name = f"{root.strip('/').rpartition('/')[2] or disk_id}.zip"
-    headers = {**_SAFE, "Content-Disposition": paths.attachment(name)}
+    headers = {**_SAFE, "Content-Disposition": paths.attachment(name), "Content-Type": "application/zip"}
     entries = _entries(gateway, root, first, files)
-    return StreamingResponse(zipped(gateway.objects, entries), headers=headers, media_type="application/zip")
+    return Streamed(zipped(gateway.objects, entries), headers)
 
 
 async def stored(gateway: Gateway, project: str, disk_id: str, request: Request) -> Response:
@@ -156,7 +156,7 @@ async def downloaded(gateway: Gateway, project: str, disk_id: str, file_path: st
     try:
         if asset["size_b"] <= PIECE:
             return Response(await gateway.objects.get(asset["s3_key"]), headers=headers)
-        return StreamingResponse(await gateway.objects.pieces(asset["s3_key"]), headers=headers)
+        return Streamed(await gateway.objects.pieces(asset["s3_key"]), headers)
     except ObjectMissingError as gone:
         raise MissingError("file_path: this file was just removed") from gone
 

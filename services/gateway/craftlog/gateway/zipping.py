@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -34,10 +35,11 @@ async def zipped(objects: Objects, entries: AsyncIterator[Entry]) -> AsyncGenera
             # Deflated and not only stored: a program that unpacks a stream finds the end of a file by that.
             about = ZipInfo(entry.name, entry.changed.timetuple()[:6])
             about.compress_type, about.external_attr = ZIP_DEFLATED, _A_FILE
-            with archive.open(about, "w") as file:
-                async for piece in await objects.pieces(entry.key):
-                    await asyncio.to_thread(file.write, piece)
-                    yield sink.taken()
+            async with aclosing(await objects.pieces(entry.key)) as pieces:
+                with archive.open(about, "w") as file:
+                    async for piece in pieces:
+                        await asyncio.to_thread(file.write, piece)
+                        yield sink.taken()
     yield sink.taken()
 
 
