@@ -1,6 +1,7 @@
 """Multipart bodies as they come off the wire, in pieces of any size."""
 
 import tempfile
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
@@ -69,6 +70,16 @@ class TestForm:
         names = ["C:\\temp\\a.txt", "../../etc/passwd", "/"]
         fields = await read(request(body([("f", name, b"") for name in names])))
         assert [filename for _, filename, _ in fields] == ["a.txt", "passwd", ""]
+
+    async def test_takes_little_memory_also_where_it_comes_in_crumbs(self):
+        sent = request(body([("f", "a", bytes(50_000))]), 1)
+        tracemalloc.start()
+        try:
+            assert await read(sent) == [("f", "a", bytes(50_000))]
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 2_000_000
 
     async def test_needs_no_file_where_it_is_small(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(tempfile, "tempdir", "/nowhere")

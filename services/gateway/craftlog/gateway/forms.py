@@ -23,6 +23,7 @@ _MOST_PARTS: Final = 1000
 _AROUND_PARTS: Final = 256 * 1024
 # What comes in pieces goes to the file, in a thread, at this size; a form that never gets there needs none.
 _HANDED_OVER: Final = 128 * 1024
+_MOST_WAITING: Final = 256
 _MIME: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _NO_MIME: Final = "application/octet-stream"
 
@@ -118,9 +119,14 @@ class _Spool:
         self._waiting: list[memoryview] = []
 
     def add(self, data: memoryview) -> None:
-        """Take bytes that stay as they are: there is no copy, since there may be a hundred forms at once."""
+        """Take bytes that stay as they are: there is no copy, since there may be a hundred forms at once.
+
+        Only what comes in crumbs is put together: by itself each takes some three hundred bytes more.
+        """
         self._waiting.append(data)
         self.held += len(data)
+        if len(self._waiting) > _MOST_WAITING:
+            self._waiting = [memoryview(b"".join(self._waiting))]
 
     def write(self) -> None:
         """Write what waits to the file."""
