@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
+import uvloop
 from faststream import FastStream
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
@@ -96,7 +97,7 @@ def run(service: str, nats_broker: NatsBroker, start: Callable[[Log], AbstractAs
 
     app = _Service(nats_broker, lifespan=lifespan, logger=None)
     with suppress(asyncio.CancelledError):
-        asyncio.run(app.run())
+        uvloop.run(app.run())
     if died:
         raise SystemExit(1)
 
