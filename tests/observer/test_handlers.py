@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 
 import pytest
@@ -322,6 +322,16 @@ class TestPerform:
         await world.observer(RulesAgent()).perform(item(session))
         observed = [one.event.through_position for one in await world.facts(session) if is_observed(one)]
         assert observed == [16, 32, 48, 50]
+        assert await state_in_log(world, session) == board_of(talk, session)
+
+    async def test_lets_others_have_a_turn_before_it_has_read_all_of_a_long_session(self, world):
+        session, observer = fresh(Kind.SESSION), world.observer(RulesAgent())
+        talk = conversation(*["Please write another page", "It is written."] * 40)
+        await world.append(session, SessionCreated(), *talk)
+        left = await observer.perform(item(session))
+        assert (await state_in_log(world, session)).through_position == 64
+        assert left.due_at <= datetime.now(UTC)
+        assert await observer.perform(left) is None
         assert await state_in_log(world, session) == board_of(talk, session)
 
     async def test_never_observes_a_session_that_asked_not_to_be(self, world):

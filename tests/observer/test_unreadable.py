@@ -183,6 +183,8 @@ class TestAnEventThatCannotBeDecoded:
         await world.log.client.jetstream().publish(session.subject, body, headers=headers)
         await world.observer(agent).perform(item(session))
         assert "MessageAppended.v2 is not known" in (await skipped_in(world, session))[2]
+        answer = await operators(world, agent).answer(asked(session, "retry", 2))
+        assert "MessageAppended.v2 is not known" in (answer.reason or "")
 
     async def test_that_says_whether_to_observe_stops_the_whole_session(self, world):
         session, agent = fresh(Kind.SESSION), Noting()
@@ -316,7 +318,8 @@ class TestCallsWithoutResults:
         ids = [f"c{number}" for number in range(100)]
         results = [answering(at, one) for at, one in enumerate(ids, start=2)]
         await world.append(session, SessionCreated(), calling(1, *ids), *results)
-        await world.observer(agent).perform(item(session))
+        left = await world.observer(agent).perform(item(session))
+        await world.observer(agent).perform(left)
         assert (await board_of(world, session)).through_position == 101
         assert max(map(len, agent.batches)) <= 64
 

@@ -416,6 +416,27 @@ async def test_what_is_marked_during_an_attempt_that_fails_is_what_is_tried_next
     assert seen == [{}, {"deleted": True}]
 
 
+async def test_a_moment_without_the_store_throws_away_nothing_that_is_under_way(database, monkeypatch):
+    asked = 0
+
+    async def prolong(*_):
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            doing.gate.set()
+        raise UnavailableError("MongoDB cannot be reached")
+
+    monkeypatch.setattr("craftlog.runtime.work.HEARTBEAT", 0.02)
+    monkeypatch.setattr(Due, "prolong", prolong)
+    doing = Doing()
+    doing.gate = asyncio.Event()
+    async with working(database, doing) as work:
+        await work.mark([item("a")])
+        await doing.have_done(1)
+        await nothing_is_left(database)
+    assert (doing.done, asked) == (["a"], 3)
+
+
 class TestTwoProcesses:
     async def test_who_was_outrun_touches_nothing_of_what_is_anothers_by_now(self, database):
         slow, quick = Due(database, "due"), Due(database, "due")

@@ -230,6 +230,11 @@ class TestRequestFlush:
         flushed.when(RequestFlush()).then_nothing_happened()
         flushed.given(appended(2)).when(RequestFlush()).then(FlushRequested(through_position=2))
 
+    def test_asks_again_where_nobody_intends_to_read_what_was_asked_for(self):
+        asked = sessions.given(created, appended(1), FlushRequested(through_position=1))
+        asked.when(RequestFlush(again=True)).then(FlushRequested(through_position=1))
+        sessions.given(created).when(RequestFlush(again=True)).then_nothing_happened()
+
     def test_has_nothing_to_say_of_an_empty_or_untracked_session(self):
         sessions.given(created).when(RequestFlush()).then_nothing_happened()
         untracked = sessions.given(SessionCreated(disable_task_tracking=True), appended(1))

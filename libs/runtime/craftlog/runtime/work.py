@@ -243,7 +243,9 @@ class Work:
             performing = asyncio.ensure_future(self._perform(item))
         try:
             while not (await asyncio.wait({performing}, timeout=HEARTBEAT))[0]:
-                await self._due.prolong(item.key, self._clock())
+                # A moment without the store throws away nothing that was paid for: what is appended has its own lock.
+                with suppress(UnavailableError):
+                    await self._due.prolong(item.key, self._clock())
             return performing.result()
         finally:
             performing.cancel()

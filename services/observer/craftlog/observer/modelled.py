@@ -1,5 +1,6 @@
 """The engine that asks a model: one question an observation, a second one where commands were refused."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -88,11 +89,10 @@ class ModelAgent:
             QuestionError: its endpoint refuses this question.
             UnavailableError: the criteria of the project cannot be looked up.
         """
-        said = render(board, messages, self._budget, count)
-        while said is None:
+        # Aside: a megabyte a message takes longer to count than others can wait.
+        while (said := await asyncio.to_thread(render, board, messages, self._budget, count)) is None:
             # The board says how far it was read: what did not fit comes next.
             messages = fewer(messages)
-            said = render(board, messages, self._budget, count)
         turns = [Turn("system", instructions(await self._criteria(session.project))), Turn("user", said)]
         positions = [message.position for message in messages]
         most_tokens = _TOKENS + _TOKENS_A_MESSAGE * len(messages)

@@ -23,6 +23,7 @@ from craftlog.runtime.due import Item
 from craftlog.runtime.log import Log
 
 _AT_ONCE: Final = 16  # messages an observation
+_IN_A_ROW: Final = 4  # observations of one session while others wait for their turn
 
 logger = structlog.get_logger()
 
@@ -88,7 +89,7 @@ class Observer:
     async def _observe_from(self, session: Address, item: Item, seq: int, through: int) -> Item | None:
         """Observe what follows a stream sequence and return what is left; raises LeftOutError as the reader does."""
         unread: list[Unread] = []
-        flushed = 0
+        flushed, done = 0, 0
         async for news in self._reader.unread(session, seq, through):
             match news:
                 case SessionDeleted():
@@ -100,6 +101,9 @@ class Observer:
                     unread.append(news)
             while count := _batch(unread, item):
                 unread = await self._observe(session, item, unread, count)
+                done += 1
+                if done >= _IN_A_ROW and unread:
+                    return _kept(item, unread[0], self._clock())
         while unread:
             run = _run(unread)
             kept = [at for at in run.open() if unread[at].position > flushed]

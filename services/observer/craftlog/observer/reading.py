@@ -80,9 +80,9 @@ class Reader:
     async def again(self, session: Address, position: int, seq: int | None) -> Unread:
         """Return one message, read anew; ``seq`` is where its event is."""
         async for stored in self._log.read_all(session, seq - 1 if seq else 0):
-            if isinstance(stored, Undecodable):
+            if isinstance(stored, Undecodable) or stored.event is None:
                 if stored.seq == seq:
-                    return Unread(position, seq, reason=_in_a_line(stored.reason))
+                    return Unread(position, seq, reason=_in_a_line(_undecodable(stored).reason))
             elif isinstance(stored.event, MessageAppended) and stored.event.position >= position:
                 if stored.event.position == position:
                     return await self._read(stored, stored.event)
@@ -113,8 +113,7 @@ class _Places:
 
     def lose(self, stored: Undecodable | Recorded) -> None:
         """Note an event that cannot be decoded, which may be a message."""
-        if isinstance(stored, Recorded):
-            stored = Undecodable(stored.seq, stored.type, f"an event of the type {stored.type} is not known here")
+        stored = _undecodable(stored)
         if _is(stored, *_DECISIVE):
             raise UndecodableError(stored.reason)
         self._lost.append(stored)
@@ -145,6 +144,12 @@ class _Places:
             for at, one in places
             if at > self._through
         ]
+
+
+def _undecodable(stored: Undecodable | Recorded) -> Undecodable:
+    if isinstance(stored, Undecodable):
+        return stored
+    return Undecodable(stored.seq, stored.type, f"an event of the type {stored.type} is not known here")
 
 
 def _is(stored: Undecodable, *types: str) -> bool:

@@ -90,8 +90,8 @@ def decide(state: Session, command: Command) -> Sequence[Event]:  # noqa: C901, 
             return _configure(state, merged(state.configs, changes))
         case ConnectSpace(space_id):
             return [] if state.space_id == space_id else [SpaceConnected(space_id=space_id)]
-        case RequestFlush():
-            new = state.tracked and state.messages > state.flushed_through
+        case RequestFlush(again):
+            new = state.tracked and state.messages > (0 if again else state.flushed_through)
             return [FlushRequested(through_position=state.messages)] if new else []
         case DeleteSession():
             return [SessionDeleted()]

@@ -50,7 +50,9 @@ class ConnectSpace:
 
 @dataclass(frozen=True, slots=True)
 class RequestFlush:
-    """Ask for the board to read all there is."""
+    """Ask for the board to read all there is; ``again`` also where it was asked to before."""
+
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
