@@ -1,4 +1,4 @@
-"""What observing a project's sessions took of models: tokens and money, day by day."""
+"""What observing a project's sessions took of models, in answers that were of use: tokens and money, day by day."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
