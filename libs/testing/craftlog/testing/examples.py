@@ -37,6 +37,16 @@ _SHA256: Final = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b98
 _STEPS: Final = (e.ToolStep(tool_name="search_news", action="search for the topic"),)
 _PROVENANCE: Final = e.Provenance(session_id=SESSION_ID, task_id=TASK_ID, message_ids=(MESSAGE_ID,), engine="rules")
 
+_SPENT: Final = e.Spent(
+    model="small",
+    prompt="0a1b2c3d",
+    calls=1,
+    prompt_tokens=900,
+    cached_tokens=512,
+    completion_tokens=80,
+    cost=0.002,
+    day="2026-01-01",
+)
 _INSTANCES: Final[tuple[e.Event, ...]] = (
     e.ProjectCreated(name="research"),
     e.KeyIssued(key_id=KEY_ID, name="crawler", hash=_SHA256, requests_per_second=50, burst=100, body_bytes=1_000_000),
@@ -85,7 +95,7 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
     e.MessagesLinked(task_id=TASK_ID, positions=(1, 2)),
     e.PlanningLinked(positions=(1,)),
     e.MessageSkipped(position=3, reason="it is no event", seq=12),
-    e.MessageTakenUp(position=3, engine="rules"),
+    e.MessageTakenUp(position=3, engine="rules", spent=_SPENT),
     e.MessageDropped(position=4),
     e.TaskSucceeded(task_id=TASK_ID),
     e.TaskFailed(task_id=TASK_ID, reason="The search answered with an error."),
@@ -93,16 +103,7 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
         through_position=2,
         engine="rules",
         memory={"plan": [TASK_ID]},
-        spent=e.Spent(
-            model="small",
-            prompt="0a1b2c3d",
-            calls=1,
-            prompt_tokens=900,
-            cached_tokens=512,
-            completion_tokens=80,
-            cost=0.002,
-            day="2026-01-01",
-        ),
+        spent=_SPENT,
     ),
     e.BoardDeleted(usage={"2026-01-01": e.Used(observations=1, messages=2, calls=1, prompt_tokens=900, cost=0.002)}),
     e.PageAdded(block_id=PAGE_ID, title="Research", sort=0),
