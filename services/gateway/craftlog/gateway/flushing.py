@@ -60,7 +60,6 @@ class _Waiting:
         self._board = board
         self._through = through
         self._reached = 0
-        self._asked_again = False
 
     async def result(self, budget: float) -> tuple[int, str]:
         """Return what ``flush`` does; raises as it does."""
@@ -73,17 +72,15 @@ class _Waiting:
                 due = await self._gateway.reads.observing_due(self._board.id)
                 if due.get("parked"):
                     return 500, f"{self._how_far}; the rest is parked: {due.get('error')}"
-                if not due:
-                    await self._ask_again()
         due = await self._gateway.reads.observing_due(self._board.id)
+        if not due:
+            await self._ask_again()
         raise UnfinishedError(f"{self._how_far}{_why(due)}; ask again to go on waiting", _wait(due))
 
     async def _ask_again(self) -> None:
         """Have the session looked at, which nobody intends to: what was parked is dropped, or what was due is lost."""
-        if not self._asked_again:
-            self._asked_again = True
-            session = Address(Kind.SESSION, self._board.project, self._board.id)
-            await self._gateway.sessions.transact(session, [RequestFlush(again=True)], cause=str(uuid4()))
+        session = Address(Kind.SESSION, self._board.project, self._board.id)
+        await self._gateway.sessions.transact(session, [RequestFlush(again=True)], cause=str(uuid4()))
 
     @property
     def _how_far(self) -> str:
