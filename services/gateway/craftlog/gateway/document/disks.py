@@ -56,10 +56,6 @@ class Directory(Shape):
     next_cursor: str | Absent = None
 
 
-class NewDisk(Sent):
-    """Nothing is to be said of a disk."""
-
-
 class NewArtifact(Sent):
     """A file: only the directory of ``file_path`` counts, ``meta`` is a JSON object as text."""
 
@@ -79,7 +75,7 @@ class ArtifactMeta(Sent):
 
 ROUTES: Final[dict[str, Said]] = {
     "GET /disk": Said(Page[Disk], refusals=(501,)),
-    "POST /disk": Said(Disk, NewDisk, needed=False, refusals=(501,)),
+    "POST /disk": Said(Disk, refusals=(501,)),
     "DELETE /disk/{disk_id}": Said(),
     "POST /disk/{disk_id}/artifact": Said(Artifact, form=NewArtifact),
     "GET /disk/{disk_id}/artifact": Said(StoredArtifact),
