@@ -51,6 +51,7 @@ class Api:
             if not page["has_more"]:
                 return found
             assert page["items"], "a page that has more has something"
+            assert page["next_cursor"] != params.get("cursor"), "a cursor that stays goes on for ever"
             params["cursor"] = page["next_cursor"]
 
     @staticmethod

@@ -55,6 +55,8 @@ class TestUsage:
             ({"from": "2026-01-02", "to": "2026-01-01"}, "from"),
             ({"from": "yesterday"}, "from"),
             ({"to": "2026-02-30"}, "to"),
+            ({"from": "2026-W01"}, "from"),
+            ({"to": "20260101"}, "to"),
         ],
     )
     def test_is_asked_for_a_year_at_most(self, http: httpx.Client, wanted: dict[str, str], field: str) -> None:

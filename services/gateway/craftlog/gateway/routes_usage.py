@@ -1,5 +1,6 @@
 """What observing a project's sessions took of models, in answers that were of use: tokens and money, day by day."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
@@ -18,10 +19,11 @@ _MOST_DAYS: Final = 366
 
 
 def _day(value: str | None) -> str | None:
-    try:
-        return value and date.fromisoformat(value).isoformat()
-    except ValueError as wrong:
-        raise ValueError("must be a day, YYYY-MM-DD") from wrong
+    with suppress(ValueError):
+        # The standard library also knows days by their week, and without dashes.
+        if not value or date.fromisoformat(value).isoformat() == value:
+            return value
+    raise ValueError("must be a day, YYYY-MM-DD")
 
 
 _FORMAT: Final = {"format": "date"}
