@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftlog.contracts.subjects import STREAM_SUBJECTS, Address, Kind, ask, every, parse
+from craftlog.contracts.subjects import STREAM_SUBJECTS, Address, Kind, ask, every, parse, waited
 from craftlog.testing.examples import BOARD, DISK_ID, PROJECT, SESSION, SESSION_ID
 
 NO_IDS = [
@@ -77,3 +77,4 @@ class TestCoreSubjects:
         assert SESSION.subject.startswith(stored)
         assert not ask("search", "experience").startswith(stored)
         assert not SESSION.head_subject.startswith(stored)
+        assert not waited(Kind.SESSION).startswith(stored)

@@ -8,7 +8,7 @@ import pytest
 
 from craftlog.contracts.messages import Asset
 from craftlog.contracts.readmodels import BOARDS, OBSERVER_DUE, SESSIONS, Document
-from craftlog.contracts.subjects import Address, Kind
+from craftlog.contracts.subjects import Address, Kind, waited
 from craftlog.gateway import flushing, heads
 from craftlog.gateway.appending import append, keyed
 from craftlog.gateway.auth import DEFAULT_PROJECT
@@ -42,6 +42,24 @@ async def project(gateway: Gateway, database: Database, address: Address, **head
     document: Document = {"_id": address.id, "project": DEFAULT_PROJECT, "seq": 1, **head}
     await collection.replace_one({"_id": address.id}, document, upsert=True)
     await gateway.log.client.publish(address.head_subject, str(head.get("version", 0)).encode())
+
+
+class TestHurry:
+    async def test_who_waits_for_a_read_model_says_so(self, gateway: Gateway, database: Database) -> None:
+        said = await gateway.log.client.subscribe(waited(Kind.SESSION))
+        address = await session(gateway)
+        reading = asyncio.create_task(gateway.heads.seen(address))
+        await said.next_msg(30)
+        await project(gateway, database, address, version=1)
+        assert (await reading).head["version"] == 1
+
+    async def test_who_finds_it_there_says_nothing(self, gateway: Gateway, database: Database) -> None:
+        said = await gateway.log.client.subscribe(waited(Kind.SESSION))
+        address = await session(gateway)
+        await project(gateway, database, address, version=1)
+        await gateway.heads.seen(address)
+        await gateway.log.client.publish(waited(Kind.SESSION), b"the test")
+        assert (await said.next_msg(30)).data == b"the test"
 
 
 class TestIsCovered:

@@ -4,11 +4,16 @@ import asyncio
 
 import pytest
 
+import craftlog.runtime.desk
 from craftlog.contracts.subjects import Address
 from craftlog.runtime.desk import Desk, Rules, Snapshot
 from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.jetstream import read
 from craftlog.runtime.log import Log
 from craftlog.testing.servers import Server
+
+PATIENCE = 30.0
+FOR_EVER = 3600.0
 
 
 async def versions(log, address):
@@ -112,3 +117,75 @@ class TestTransact:
         server.start()
         await rival.transact(address, ["b"], cause="b")
         assert (await desk.transact(address, ["c"], cause="c")).state.messages >= 2
+
+
+async def batches(log, address):
+    """Return of each event the atomic batch that it was stored with, None where it was alone."""
+    stored = read(log.client, address.subject, 0)
+    return [message.headers.get("Nats-Batch-Id") async for message in stored]
+
+
+class Upload:
+    """A caller who says that it is coming, and comes when it may."""
+
+    def __init__(self, desk: Desk, address: Address, text: str) -> None:
+        self.may_come = asyncio.Event()
+        self.task = asyncio.create_task(self._come(desk, address, text))
+
+    async def _come(self, desk, address, text):
+        with desk.expecting(address):
+            await self.may_come.wait()
+            if text == "fails":
+                raise ValueError(text)
+        return await desk.transact(address, [text], cause=text)
+
+
+class TestExpecting:
+    @pytest.fixture
+    async def created(self, desk: Desk, address: Address, monkeypatch: pytest.MonkeyPatch) -> Address:
+        await desk.transact(address, ["create"], cause="create")
+        monkeypatch.setattr(craftlog.runtime.desk, "_MOMENT", FOR_EVER)
+        return address
+
+    async def test_who_waits_goes_along_with_those_who_come_soon(self, desk: Desk, created: Address, log: Log):
+        uploads = [Upload(desk, created, text) for text in "abcd"]
+        await asyncio.sleep(0)
+        first = asyncio.create_task(desk.transact(created, ["first"], cause="first"))
+        for upload in uploads:
+            assert (await asyncio.wait([first], timeout=0.02))[1], "it went alone"
+            upload.may_come.set()
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(first, *(upload.task for upload in uploads))
+        _, *together = await batches(log, created)
+        assert len(together) == 5
+        assert len(set(together)) == 1
+        assert together[0] is not None
+
+    async def test_nobody_waits_for_who_fails_on_the_way(self, desk: Desk, created: Address):
+        uploads = [Upload(desk, created, "fails") for _ in range(4)]
+        await asyncio.sleep(0)
+        first = asyncio.create_task(desk.transact(created, ["first"], cause="first"))
+        for upload in uploads:
+            upload.may_come.set()
+        async with asyncio.timeout(PATIENCE):
+            assert (await first).recorded
+        assert all(await asyncio.gather(*(upload.task for upload in uploads), return_exceptions=True))
+
+    async def test_nobody_waits_for_a_few(self, desk: Desk, created: Address):
+        uploads = [Upload(desk, created, text) for text in "ab"]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE):
+            assert (await desk.transact(created, ["first"], cause="first")).recorded
+        for upload in uploads:
+            upload.may_come.set()
+            await upload.task
+
+    async def test_nobody_waits_long(self, desk: Desk, created: Address, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(craftlog.runtime.desk, "_MOMENT", 0.01)
+        uploads = [Upload(desk, created, text) for text in "abcd"]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE):
+            assert (await desk.transact(created, ["first"], cause="first")).recorded
+        for upload in uploads:
+            upload.may_come.set()
+            await upload.task

@@ -88,6 +88,11 @@ def every_head(kind: Kind) -> str:
     return f"craftlog.head.{kind}.>"
 
 
+def waited(kind: Kind) -> str:
+    """Return the core subject on which somebody who waits for the head of an aggregate of a kind says so."""
+    return f"craftlog.waited.{kind}"
+
+
 def ask(service: str, question: str) -> str:
     """Return the core subject on which a service answers a question (request/reply)."""
     return f"craftlog.ask.{service}.{question}"

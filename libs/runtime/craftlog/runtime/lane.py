@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -13,7 +14,7 @@ from nats.js.errors import APIError
 
 from craftlog.contracts.envelope import Recorded, UndecodableError, decode
 from craftlog.contracts.questions import ConsumerHealth
-from craftlog.contracts.subjects import STREAM, Kind, every
+from craftlog.contracts.subjects import STREAM, Kind, every, waited
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.jetstream import CONNECTION_ERRORS
 from craftlog.runtime.log import Log
@@ -38,9 +39,14 @@ class Lane:
     is tried again with a growing delay; an event that cannot be decoded goes to ``undecodable`` with its subject, its
     stream sequence and the reason. Any other exception ends the lane, and with it the process: the supervisor restarts
     it, and nothing is lost since nothing was acknowledged.
+
+    Batches begin at least ``rest`` seconds after each other, so that many small ones become few; unless somebody says
+    that they wait for what is made of them (contracts: ``subjects.waited``).
     """
 
-    def __init__(self, log: Log, durable: str, kind: Kind, handle: Handle, undecodable: Undecodable) -> None:
+    def __init__(
+        self, log: Log, durable: str, kind: Kind, handle: Handle, undecodable: Undecodable, *, rest: float = 0.0
+    ) -> None:
         self.durable = durable
         self._log = log
         self._client = log.client
@@ -54,17 +60,22 @@ class Lane:
         self._connection = -1
         self._error: str | None = None
         self._pull_error: str | None = None
+        self._rest = rest
+        self._rested = 0.0  # when the next batch may begin
+        self._is_waited_for = asyncio.Event()
 
     async def run(self) -> None:
         """Consume until cancelled."""
+        waits = await self._client.subscribe(waited(self._kind), cb=self._on_waited) if self._rest else None
         try:
             async for batch in self._batches():
                 await self.patiently(lambda batch=batch: self._apply(batch))  # type: ignore[misc] # bound at once
                 await self._acknowledge(batch)
         finally:
             # Without interest in the inbox the server drops the open pull, so that a successor gets what follows.
-            if self._subscription and not self._client.is_closed:
-                await self._subscription.unsubscribe()
+            for subscription in (self._subscription, waits):
+                if subscription and not self._client.is_closed:
+                    await subscription.unsubscribe()
 
     async def health(self) -> ConsumerHealth:
         """Return how many events are not yet applied, and what stops the lane, if anything does."""
@@ -155,11 +166,24 @@ class Lane:
                 if not self._is_cut_off():
                     await self._pull_or_wait()
                 continue
+            if self._rest:
+                await self._take_rest()
             while not self._arrived.empty() and len(batch) < MOST_AT_ONCE:
                 batch.append(self._arrived.get_nowait())
             yield batch
             if self._wanted <= 0:
                 await self._pull_or_wait()
+
+    async def _on_waited(self, _: Msg) -> None:
+        self._is_waited_for.set()
+
+    async def _take_rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._rested):
+                await self._is_waited_for.wait()
+        # Not before: it may have been said ahead of the event that it is about.
+        self._is_waited_for.clear()
+        self._rested = asyncio.get_running_loop().time() + self._rest
 
     async def _pull_or_wait(self) -> None:
         try:

@@ -63,6 +63,7 @@ class Projector:
         durable: the name of the consumer, which is its memory.
         project: the pure fold.
         written: called with what was written, after it was.
+        rest: seconds, as a lane has them.
     """
 
     def __init__(
@@ -74,8 +75,9 @@ class Projector:
         kind: Kind,
         project: Project,
         written: Callable[[Sequence[Folded]], Awaitable[None]] | None = None,
+        rest: float = 0.0,
     ) -> None:
-        self.lane = Lane(log, durable, kind, self._handle, self._undecodable)
+        self.lane = Lane(log, durable, kind, self._handle, self._undecodable, rest=rest)
         self.stalled: dict[str, Stalled] = {}
         self._log = log
         self._store = store

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -165,7 +165,9 @@ async def store_artifact(gateway: Gateway, address: Address, wanted: Upload) -> 
         AbsentError: it was deleted meanwhile; the bytes are gone again.
     """
     async with gateway.putting(address, "disk_id", lately=True):
-        asset = await gateway.objects.keep(address, wanted.file, wanted.mime)
+        # What is small is in the bucket in no time.
+        with gateway.disks.expecting(address) if isinstance(wanted.file, bytes) else nullcontext():
+            asset = await gateway.objects.keep(address, wanted.file, wanted.mime)
         command = disk.StoreArtifact(wanted.path, wanted.filename, asset, wanted.meta)
         decided = await gateway.disks.transact(address, [command], cause=str(uuid4()))
     when = decided.recorded[0].time

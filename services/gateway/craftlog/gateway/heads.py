@@ -12,10 +12,11 @@ from nats.aio.msg import Msg
 
 from craftlog.contracts.envelope import Recorded, UndecodableError
 from craftlog.contracts.readmodels import BOARDS, DISKS, PROJECTS, SESSIONS, SPACES, TREES, Document
-from craftlog.contracts.subjects import HEADS, Address, Kind
+from craftlog.contracts.subjects import HEADS, Address, Kind, waited
 from craftlog.gateway.errors import MissingError
 from craftlog.gateway.together import Together
 from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.jetstream import CONNECTION_ERRORS
 from craftlog.runtime.log import Log
 from craftlog.runtime.mongo import Database, by_id
 
@@ -127,12 +128,17 @@ class Heads:
         with self._announced(address) as moved:
             async with asyncio.timeout(budget):
                 while (result := done(await self.head(address))) is None:
+                    await self._hurry(address.kind)
                     # Not wait_for: up to Python 3.11 it can swallow a cancellation.
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_LOOK_EVERY):
                             await moved.wait()
                     moved.clear()
                 return result
+
+    async def _hurry(self, kind: Kind) -> None:
+        with suppress(*CONNECTION_ERRORS):  # then it is written a little later
+            await self._log.client.publish(waited(kind))
 
     async def _reached(self, address: Address, version: int, budget: float) -> Seen:
         def reached(head: Document | None) -> Seen | None:

@@ -1,0 +1,68 @@
+"""When a lane takes what has come: at once, or after a rest that ends where somebody waits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from craftlog.contracts.subjects import Address, Kind, waited
+from craftlog.runtime.desk import Desk
+from craftlog.runtime.lane import Lane
+from craftlog.runtime.log import Log
+from craftlog.testing.waiting import until
+
+FOR_EVER = 3600.0
+
+
+async def happens(seen: Callable[[], bool]) -> None:
+    async def ask() -> bool:
+        return seen()
+
+    await until(ask)
+
+
+@asynccontextmanager
+async def resting(log: Log) -> AsyncIterator[tuple[Lane, list[int]]]:
+    """Run a lane that rests for ever, with the sizes of the batches that it has handled."""
+    batches: list[int] = []
+
+    async def handle(events):
+        batches.append(len(events))
+
+    async def undecodable(*_):
+        raise AssertionError
+
+    lane = Lane(log, "test-rest", Kind.SESSION, handle, undecodable, rest=FOR_EVER)
+    running = asyncio.create_task(lane.run())
+    try:
+        yield lane, batches
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_comes_while_it_rests_goes_together_once_somebody_waits(log: Log, desk: Desk, address: Address):
+    async with resting(log) as (lane, batches):
+        await desk.transact(address, ["create"], cause="create")
+        await happens(lambda: batches == [1])
+        for text in "abc":
+            await desk.transact(address, [text], cause=text)
+        await log.client.publish(waited(Kind.DISK))
+        await happens(lambda: lane._arrived.qsize() == 2)  # and one in hand
+        assert batches == [1]
+        await log.client.publish(waited(Kind.SESSION))
+        await happens(lambda: len(batches) > 1)
+        assert batches == [1, 3]
+        for text in "de":
+            await desk.transact(address, [text], cause=text)
+        await happens(lambda: lane._arrived.qsize() == 1)
+        assert batches == [1, 3]  # what was said once holds for one batch
+
+
+async def test_who_waits_may_say_so_ahead_of_the_event(log: Log, desk: Desk, address: Address):
+    async with resting(log) as (lane, batches):
+        await desk.transact(address, ["create"], cause="create")
+        await happens(lambda: batches == [1])
+        await log.client.publish(waited(Kind.SESSION))
+        await happens(lane._is_waited_for.is_set)
+        await desk.transact(address, ["a"], cause="a")
+        await happens(lambda: batches == [1, 1])
