@@ -9,7 +9,7 @@ from starlette.types import Message
 from craftlog.contracts.envelope import UndecodableError
 from craftlog.gateway.answers import Streamed, answer, answer_to
 from craftlog.gateway.decider.refusals import AbsentError, ReusedKeyError, TooManyKeysError
-from craftlog.gateway.errors import InvalidError, TooLargeError, TooManyRequestsError, UnauthorizedError
+from craftlog.gateway.errors import InvalidError, SilentError, TooLargeError, TooManyRequestsError, UnauthorizedError
 from craftlog.runtime.errors import RefusedError, UnavailableError
 
 POINTER = "our log says more under trace"
@@ -67,6 +67,7 @@ class TestAnswerTo:
                 "this key has sent too many requests; the next one is",
                 "too_many_requests",
             ),
+            (SilentError(30), 408, "body: nothing came for 30 s before its end; send", "request_timeout"),
             (TooLargeError("body: too much"), 413, "body: too much", None),
             (UnavailableError("not now"), 503, "not now", "service_unavailable"),
             (RefusedError("MongoDB refuses", "secret"), 503, f"MongoDB refuses ({POINTER}", "service_unavailable"),

@@ -3,16 +3,19 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
-from craftlog.gateway.errors import InvalidError, TooLargeError
+from craftlog.gateway.errors import InvalidError, SilentError, TooLargeError
 from craftlog.gateway.fields import Json, an_object
 from craftlog.gateway.limits import MOST_AT_ONCE, MOST_BYTES, parse
 
 # What is not a message has no claim check, so that it must fit into one event whatever JSON makes of it.
 MOST_SMALL_BYTES: Final = 64 * 1024
+_SILENCE: Final = 30.0  # seconds in which not a byte comes
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -22,16 +25,17 @@ async def chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     if declared.isdecimal() and int(declared) > most:
         raise TooLargeError(f"body: {declared} bytes are more than {most}")
     received, more = 0, True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk = message.get("body", b"")
-        received += len(chunk)
-        if received > most:
-            raise TooLargeError(f"body: more than {most} bytes")
-        more = message.get("more_body", False)
-        yield chunk
+    with closing(_Listener(request)) as client:
+        while more:
+            message = await client.next()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            received += len(chunk)
+            if received > most:
+                raise TooLargeError(f"body: more than {most} bytes")
+            more = message.get("more_body", False)
+            yield chunk
 
 
 async def raw_body(request: Request, most: int = MOST_BYTES) -> bytes:
@@ -39,6 +43,7 @@ async def raw_body(request: Request, most: int = MOST_BYTES) -> bytes:
 
     Raises:
         TooLargeError: there are more than ``most``; the rest is not kept.
+        SilentError: not a byte came for half a minute.
         ClientDisconnect: the client hung up before the end.
     """
     return b"".join([chunk async for chunk in chunks(request, most)])
@@ -71,3 +76,40 @@ def idempotency_key(request: Request) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidError("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
     return key
+
+
+class _Listener:
+    """Waits for what comes next, but not for ever; what we do with it in between is not the client's time.
+
+    There is one timer for a whole body: of one that comes in crumbs each would take less than a timer of its own.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._receive = request.receive
+        self._loop = asyncio.get_running_loop()
+        self._since: float | None = None
+        self._limit = asyncio.timeout(None)
+        self._timer = self._loop.call_later(_SILENCE, self._look)
+
+    async def next(self) -> Message:
+        """Return what comes next, or raise SilentError."""
+        self._since = self._loop.time()
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                return await self._receive()
+        except TimeoutError as silent:
+            raise SilentError(_SILENCE) from silent
+        finally:
+            self._since = None
+
+    def close(self) -> None:
+        """Wait no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        until = (now if self._since is None else self._since) + _SILENCE
+        if until > now:
+            self._timer = self._loop.call_at(until, self._look)
+        else:
+            self._limit.reschedule(now)

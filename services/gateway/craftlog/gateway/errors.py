@@ -38,6 +38,20 @@ class MissingError(RequestRefusedError):
     status = 404
 
 
+class SilentError(RequestRefusedError):
+    """A client that has begun a body and sends no more of it."""
+
+    status = 408
+    # Else whatever it sends after all would hold the connection for longer.
+    headers: Mapping[str, str] | None = MappingProxyType({"Connection": "close"})
+
+    def __init__(self, seconds: float) -> None:
+        """Args: seconds: how long nothing came."""
+        super().__init__(
+            f"body: nothing came for {seconds:g} s before its end; send the request again, without such a pause"
+        )
+
+
 class TooLargeError(RequestRefusedError):
     """More bytes than the door takes."""
 

@@ -70,6 +70,7 @@ async def form(request: Request, most: int, most_in_part: int = MOST_BYTES) -> A
         InvalidError: it is no complete form.
         TooLargeError: a part is too large, or all together are.
         UnavailableError: the disk is full.
+        SilentError: not a byte came for half a minute.
         ClientDisconnect: the client hung up before the end.
     """
     _, options = parse_options_header(request.headers["content-type"])

@@ -29,7 +29,7 @@ _KEY: Final[Json] = {
     "description": "The same key and body is the same answer; another body is a 409.",
     "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
 }
-_REFUSALS: Final = (400, 401, 404, 409, 413, 429, 501, 503)
+_REFUSALS: Final = (400, 401, 404, 408, 409, 413, 429, 501, 503)
 _WORDS: Final = {"ge": "minimum", "le": "maximum"}
 _HEADERS: Final = {
     "X-Trace-Id": "32 hex digits",
@@ -121,7 +121,7 @@ def _refusals(route: str, operation: Json, said: Said) -> Iterator[int]:
     if "{" in route:
         yield 404
     if said.body or said.form:
-        yield 413
+        yield from (408, 413)
     if said.keyed:
         yield 409
 
