@@ -165,6 +165,27 @@ class TestObjects:
                     await objects.put("key", data, "text/plain")
             await ended.wait()
 
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("data", [b"hello", LARGE])
+    async def test_follow_nobody_who_sends_them_elsewhere(self, status: int, data: bytes):
+        async with server() as elsewhere:
+            there = f"HTTP/1.1 {status} Moved\r\nLocation: http://{elsewhere.endpoint}/\r\nContent-Length: 0\r\n\r\n"
+            async with (
+                answering(there.encode()) as endpoint,
+                aclosing(Objects(Settings(s3_endpoint=endpoint))) as objects,
+            ):
+                for asked in (objects.put("key", data, "text/plain"), objects.get("key"), objects.pieces("key")):
+                    with pytest.raises(RefusedError, match=f"HTTP status {status} sends us elsewhere"):
+                        await asked
+            assert elsewhere.connections == 0
+
+    @pytest.mark.parametrize("header", ["", "ETag:\r\n", 'ETag: ""\r\n'])
+    async def test_take_no_put_for_done_that_has_no_etag(self, header: str):
+        taken = f"HTTP/1.1 200 OK\r\n{header}Content-Length: 0\r\n\r\n".encode()
+        async with answering(taken) as endpoint, aclosing(Objects(Settings(s3_endpoint=endpoint))) as objects:
+            with pytest.raises(UnavailableError, match="gave no ETag"):
+                await objects.put("key", b"hello", "text/plain")
+
     async def test_put_and_get_under_any_key(self, objects: Objects):
         key = "a project/session/ü?&=+%2F#~'()!*/1"
         await objects.put(key, b"hello", 'text/plain; charset="utf-8"')
@@ -245,6 +266,22 @@ async def server() -> AsyncIterator[Impatient]:
     async with await asyncio.start_server(made.serve, "127.0.0.1") as listening:
         made.endpoint = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
         yield made
+
+
+@asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[str]:
+    """Give the endpoint of a server that takes every request whole and answers it so."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        if b"content-length: " in head:
+            await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as listening:
+        yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
 
 def refusal(code: str) -> S3Error:

@@ -83,7 +83,9 @@ class S3:
 
         Raises:
             ObjectMissingError: there is no bucket.
-            RefusedError: S3 will not take it, for example because it came otherwise than it is ``known``.
+            RefusedError: S3 will not take it, for example because it came otherwise than it is ``known``, or sends us
+                elsewhere: what is signed for one server goes to no other.
+            UnavailableError: also where it says that it has it, and not as what (the ETag).
         """
         path, size = self._path(key), str(known.size)
         headers = {"content-type": mime, "content-length": size, "content-md5": known.md5, "host": self._host}
@@ -93,10 +95,11 @@ class S3:
             # The client's own limits know nothing of a body that nobody takes off us.
             async with asyncio.timeout(_SILENCE) as limit:
                 data = body if isinstance(body, bytes) else self._read(body, limit)
-                async with self._session(_AT_ONCE).put(self._url(path), data=data, headers=signed) as response:
+                asked = self._session(_AT_ONCE).put(self._url(path), data=data, headers=signed, allow_redirects=False)
+                async with asked as response:
                     if response.status != HTTPStatus.OK:
                         raise _refusal(response.status, await response.read())
-                    return response.headers["ETag"].strip('"')
+                    return _etag(response)
 
         return await _reach(attempt)
 
@@ -147,7 +150,7 @@ class S3:
     async def _asked(self, key: str, most: int) -> aiohttp.ClientResponse:
         path = self._path(key)
         headers = self._signer.signed("GET", path, _NO_BODY, {"host": self._host}, datetime.now(UTC))
-        response = await self._session(most).get(self._url(path), headers=headers)
+        response = await self._session(most).get(self._url(path), headers=headers, allow_redirects=False)
         if response.status == HTTPStatus.OK:
             return response
         async with response:
@@ -188,9 +191,19 @@ def _refusal(status: int, said: bytes) -> StoreError | ObjectMissingError:
     words = b": ".join(found[1] for found in (code, message) if found).decode(errors="replace")
     if code and code[1] in _GONE:
         return ObjectMissingError(words)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        where = "sends us elsewhere: CRAFTLOG_S3_ENDPOINT has to name the server itself"
+        return RefusedError("S3 refuses", f"HTTP status {status} {where} {words}".strip())
     if code is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError("S3 does not answer", f"HTTP status {status} {words}".strip())
     return RefusedError("S3 refuses", words)
+
+
+def _etag(response: aiohttp.ClientResponse) -> str:
+    etag = response.headers.get("ETag", "").strip('"')
+    if not etag:
+        raise UnavailableError("S3 does not answer as S3 does", "it took an object and gave no ETag")
+    return etag
 
 
 def _said(error: Exception) -> str:
