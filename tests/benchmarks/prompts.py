@@ -36,6 +36,7 @@ from craftlog.observer.modelled import INSTRUCTIONS, ModelAgent, Prices, count
 from craftlog.observer.prompting import Budget
 from craftlog.observer.proposals import Proposals
 from craftlog.observer.rules import read
+from craftlog.observer.tab import Tab
 
 ITERATIONS: Final = 6
 FEWER: Final = 3
@@ -82,7 +83,7 @@ class Shown:
         self.model = Counting()
         self.batches = 0
         self._refused = refused
-        self._asking = ModelAgent(self.model, Budget(), Prices())
+        self._asking = ModelAgent(self.model, Budget(), Prices(), Tab())
 
     async def observe(self, board: State, session: Address, messages: Sequence[Message]) -> list[Command]:
         if self._refused:

@@ -160,7 +160,7 @@ def main() -> None:
     if chosen.freeze is not None:
         interrupt(signal.SIGSTOP, chosen.freeze, chosen.nth)
     if chosen.engine == RULES_BEHIND_MODEL:
-        put(app, "agent_of", lambda _settings, model, _criteria: RulesBehindModel(model))
+        put(app, "agent_of", lambda _settings, model, *_: RulesBehindModel(model))
     app.main()
 
 

@@ -149,6 +149,24 @@ class TestFault:
                 with pytest.raises(AnswerError):
                     await model.ask(TURNS, Count, most_tokens=9)
 
+    @pytest.mark.parametrize(
+        ("reply", "usage"),
+        [
+            (Reply("Three, I think."), Usage(prompt=4, completion=3)),
+            (Reply('{"number": 3', finish_reason="length"), Usage(prompt=4, completion=3)),
+            (Reply(raw=b'{"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 0}}'), Usage(prompt=7)),
+            (Reply(raw=b'{"choices": [{"message": null}], "usage": {"completion_tokens": 5}}'), Usage(completion=5)),
+            (Reply(raw=b'{"choices": [{"message": {"refusal": "No."}}], "usage": {"prompt_tokens": 7}}'), Usage(7)),
+            (Reply(raw=b'{"choices": [], "usage": "much"}'), Usage()),
+        ],
+        ids=["no JSON", "cut off", "no choice", "no message", "refusal", "unreadable"],
+    )
+    async def test_in_an_answer_says_what_that_took(self, reply: Reply, usage: Usage) -> None:
+        async with asking(lambda _: reply) as (model, _):
+            with pytest.raises(AnswerError) as unusable:
+                await model.ask(TURNS, Count, most_tokens=9)
+        assert unusable.value.usage == usage
+
     async def test_of_a_question_that_is_refused_in_any_form_is_the_questions(self) -> None:
         async with asking(lambda _: Reply("context length exceeded", status=400)) as (model, server):
             for _ in range(5):

@@ -18,6 +18,7 @@ from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.observing import Observer
 from craftlog.observer.reading import Reader
 from craftlog.observer.store import Boards
+from craftlog.observer.tab import Tab
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.service import Running
 from craftlog.testing.backing import Backing, backing, running
@@ -39,10 +40,10 @@ class World(Backing[ObserverSettings]):
         """Return what the log holds of a session's board."""
         return [past async for past in self.log.read(Address(Kind.BOARD, session.project, session.id))]
 
-    def observer(self, agent: Agent) -> Observer:
+    def observer(self, agent: Agent, tab: Tab | None = None) -> Observer:
         """Return what observes in another process: it shares the log and nothing in memory."""
         desk: Desk[State, Command] = Desk(self.log, Rules(INITIAL, decide, evolve), Boards(self.database).snapshot)
-        return Observer(self.log, desk, Reader(self.log, self.objects), agent, a_minute)
+        return Observer(self.log, desk, Reader(self.log, self.objects), agent, a_minute, tab=tab or Tab())
 
 
 @pytest.fixture

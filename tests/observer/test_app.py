@@ -16,6 +16,7 @@ from craftlog.contracts.events import (
     SessionObserved,
 )
 from craftlog.contracts.messages import Part
+from craftlog.contracts.readmodels import USAGE
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.llm.models import ModelAwayError
 from craftlog.observer.app import ObserverSettings, model_of
@@ -24,6 +25,7 @@ from craftlog.observer.settings import Criteria
 from craftlog.observer.store import SETTINGS
 from craftlog.runtime.due import Item
 from craftlog.runtime.errors import UnavailableError
+from craftlog.runtime.work import SAME_ERROR_IS_POISON
 from craftlog.testing.examples import START, TENANT, fresh
 from craftlog.testing.scripted_model import Reply, scripted_model
 from craftlog.testing.waiting import until
@@ -116,6 +118,24 @@ class TestModel:
         assert [task["positions"] for task in board["tasks"]] == [[1], [3]]
         [skipped] = board["skipped"]
         assert (skipped["position"], skipped["reason"]) == (2, SILENT)
+
+    async def test_is_paid_also_for_what_nobody_can_use(self, world, observing, monkeypatch):
+        def script(body):
+            return Reply("Hm.") if "Number 2" in body["messages"][1]["content"] else note_each_message(body)
+
+        monkeypatch.setattr("craftlog.runtime.due._DELAYS", (0.01,))
+        session = fresh(Kind.SESSION)
+        with model(script) as (server, settings):
+            async with observing(**settings):
+                await world.append(session, SessionCreated(), *map(said, range(1, 4)))
+                board = await until(lambda: world.board(session, through_position=3), DEADLINE)
+        answers = [script(asked.body) for asked in server.asked]
+        assert answers.count(Reply("Hm.")) > SAME_ERROR_IS_POISON
+        [(day, used)] = board["usage"].items()
+        assert (used["messages"], used["calls"]) == (2, len(answers))
+        assert used["completion_tokens"] == sum(len(answer.content) // 4 for answer in answers)
+        [stored] = await world.database[USAGE].find({"session_id": session.id}).to_list()
+        assert {"day": day, **used}.items() <= stored.items()
 
     async def test_that_cannot_answer_for_all_is_asked_for_fewer(self, world, observing):
         def only_one(body):

@@ -121,6 +121,11 @@ class TestSkipMessage:
         board.given(skipped).when(SkipMessage(3, "no event")).then_nothing_happened()
         board.given(skipped).when(SkipMessage(3, "gone")).then(MessageSkipped(position=3, reason="gone"))
 
+    def test_is_said_again_where_it_was_paid_for_to_find_out(self):
+        spent = Spent(model="m", prompt="0a", calls=1, prompt_tokens=9, cached_tokens=0, completion_tokens=2)
+        again = MessageSkipped(position=3, reason="no event", spent=spent)
+        board.given(skipped).when(SkipMessage(3, "no event", spent=spent)).then(again)
+
     def test_is_quiet_of_what_was_read_or_given_up(self):
         board.given(observed).when(SkipMessage(3, "no event")).then_nothing_happened()
         board.given(skipped, MessageDropped(position=3)).when(SkipMessage(3, "gone")).then_nothing_happened()

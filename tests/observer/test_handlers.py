@@ -17,6 +17,8 @@ from craftlog.contracts.events import (
     SessionCreated,
     SessionDeleted,
     SessionObserved,
+    Spent,
+    Used,
 )
 from craftlog.contracts.messages import Message, Part, Stored
 from craftlog.contracts.subjects import Kind
@@ -25,6 +27,7 @@ from craftlog.observer.handlers import Listener
 from craftlog.observer.projection import project, snapshot
 from craftlog.observer.rules import RulesAgent, read
 from craftlog.observer.settings import Patience, observing_of
+from craftlog.observer.tab import Tab
 from craftlog.runtime.due import Item
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.objects import key_of
@@ -409,6 +412,13 @@ class Halting:
         return read(board, session.id, messages)
 
 
+SPENT = Spent(model="m", prompt="0a", calls=2, prompt_tokens=9, cached_tokens=0, completion_tokens=1)
+
+
+async def calls_in_log(world, session):
+    return [past.event.spent.calls for past in await world.facts(session) if is_observed(past)]
+
+
 def is_observed(past):
     return isinstance(past.event, SessionObserved)
 
@@ -426,6 +436,23 @@ class TestTogether:
         await late
         assert await world.facts(session) == facts
         assert await state_in_log(world, session) == board_of(TALK, session)
+
+    async def test_of_two_observers_the_late_one_says_later_what_it_paid(self, world):
+        session, tab = fresh(Kind.SESSION), Tab()
+        await world.append(session, SessionCreated(), *TALK[:3])
+        slow = Halting()
+        observer = world.observer(slow, tab)
+        late = asyncio.create_task(observer.perform(item(session)))
+        await slow.asked.wait()
+        tab.put(session.id, SPENT)
+        await world.observer(RulesAgent()).perform(item(session))
+        slow.answer.set()
+        await late
+        assert await calls_in_log(world, session) == [0]
+        await world.append(session, TALK[3])
+        for _ in range(2):
+            await observer.perform(item(session))
+        assert await calls_in_log(world, session) == [0, 2]
 
     async def test_of_two_observers_the_late_one_goes_on_where_the_other_stopped(self, world):
         session = fresh(Kind.SESSION)
@@ -482,6 +509,16 @@ class TestDeletion:
             [tombstone] = await world.facts(session)
             assert tombstone.is_tombstone
         assert not world.stored_in_log(task_id)
+
+    async def test_says_what_was_paid_for_nothing(self, world):
+        session, tab = fresh(Kind.SESSION), Tab()
+        await world.append(session, SessionCreated(), SessionDeleted())
+        tab.put(session.id, SPENT)
+        for _ in range(2):
+            await world.observer(RulesAgent(), tab).perform(item(session, deleted=True))
+        [tombstone] = await world.facts(session)
+        [used] = tombstone.event.usage.values()
+        assert used == Used(calls=2, prompt_tokens=9, completion_tokens=1)
 
     async def test_ends_a_board_that_never_was(self, world):
         session = fresh(Kind.SESSION)

@@ -20,6 +20,7 @@ from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.modelled import PROMPT, ModelAgent, Prices, instructions
 from craftlog.observer.prompting import Budget
 from craftlog.observer.settings import Criteria
+from craftlog.observer.tab import Tab
 from craftlog.testing.examples import SESSION
 from craftlog.testing.scripted_model import Reply, ScriptedModel, scripted_model
 
@@ -44,13 +45,17 @@ async def given(criteria: Criteria) -> Criteria:
 
 @asynccontextmanager
 async def asking(
-    script: Callable[[Any], Reply], budget: Budget | None = None, criteria: Criteria | None = None
+    script: Callable[[Any], Reply],
+    budget: Budget | None = None,
+    criteria: Criteria | None = None,
+    tab: Tab | None = None,
 ) -> AsyncIterator[tuple[ModelAgent, ScriptedModel]]:
     with scripted_model(script) as server:
         model = Model(Endpoint(server.url, "small", timeout=5))
         try:
             prices = Prices(prompt=1.0, cached=0.5, completion=2.0)
-            yield ModelAgent(model, budget or Budget(), prices, lambda _: given(criteria or Criteria())), server
+            own = lambda _: given(criteria or Criteria())  # noqa: E731 - as short as it is
+            yield ModelAgent(model, budget or Budget(), prices, tab or Tab(), own), server
         finally:
             await model.close()
 
@@ -99,11 +104,11 @@ class TestObserving:
 
     async def test_says_what_it_took(self) -> None:
         wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
-        async with asking(proposing([wrong], [])) as (agent, _):
-            finish = (await agent.observe(INITIAL, SESSION, said("Hello")))[-1]
-        assert isinstance(finish, FinishObserving)
-        spent = finish.spent
-        assert isinstance(spent, Spent)
+        tab = Tab()
+        async with asking(proposing([wrong], []), tab=tab) as (agent, _):
+            await agent.observe(INITIAL, SESSION, said("Hello"))
+        with tab.taken(SESSION.id) as spent:
+            assert isinstance(spent, Spent)
         assert (spent.model, spent.prompt, spent.calls) == ("small", PROMPT, 2)
         assert spent.prompt_tokens > 500
         assert spent.cost == pytest.approx((spent.prompt_tokens + 2 * spent.completion_tokens) / 1e6)
@@ -157,11 +162,8 @@ class TestPrompt:
 
     async def test_is_without_criteria_the_fixed_part_and_no_more(self) -> None:
         async with asking(proposing([])) as (agent, server):
-            finish = (await agent.observe(INITIAL, SESSION, said("Hello")))[-1]
+            await agent.observe(INITIAL, SESSION, said("Hello"))
         assert server.asked[0].body["messages"][0]["content"] == FIXED
-        assert isinstance(finish, FinishObserving)
-        assert finish.spent is not None
-        assert finish.spent.prompt == PROMPT
 
     def test_is_known_by_a_hash_of_all_files_that_it_is_made_of(self) -> None:
         ours = files("craftlog.observer").joinpath("prompts")
@@ -182,7 +184,14 @@ class TestFault:
             with pytest.raises(ModelAwayError):
                 await agent.observe(INITIAL, SESSION, said("Hello"))
 
-    async def test_in_the_answer_is_told_as_such(self) -> None:
-        async with asking(lambda _: Reply('{"commands": [{"do": "drop_table"}]}')) as (agent, _):
-            with pytest.raises(AnswerError, match="commands"):
-                await agent.observe(INITIAL, SESSION, said("Hello"))
+    async def test_in_the_answer_is_told_as_such_and_is_paid(self) -> None:
+        tab = Tab()
+        async with asking(lambda _: Reply('{"commands": [{"do": "drop_table"}]}'), tab=tab) as (agent, _):
+            for _ in range(2):
+                with pytest.raises(AnswerError, match="commands"):
+                    await agent.observe(INITIAL, SESSION, said("Hello"))
+        with tab.taken(SESSION.id) as spent:
+            assert isinstance(spent, Spent)
+        assert (spent.model, spent.prompt, spent.calls) == ("small", PROMPT, 2)
+        assert spent.prompt_tokens > 1_000
+        assert spent.cost == pytest.approx((spent.prompt_tokens + 2 * spent.completion_tokens) / 1e6)

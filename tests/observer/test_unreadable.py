@@ -15,6 +15,7 @@ from craftlog.contracts.events import (
     MessageTakenUp,
     SessionCreated,
     SessionObserved,
+    Spent,
     TaskOpened,
 )
 from craftlog.contracts.messages import Part, Stored
@@ -30,6 +31,7 @@ from craftlog.observer.projection import project, snapshot
 from craftlog.observer.reading import Reader
 from craftlog.observer.rules import RulesAgent
 from craftlog.observer.store import Boards
+from craftlog.observer.tab import Tab
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.due import Item, failed
 from craftlog.runtime.errors import UnavailableError
@@ -38,6 +40,7 @@ from craftlog.runtime.work import SAME_ERROR_IS_POISON, Work
 from craftlog.testing.examples import START, fresh
 from craftlog.testing.waiting import until
 
+SPENT = Spent(model="m", prompt="0a", calls=1, prompt_tokens=9, cached_tokens=0, completion_tokens=2)
 MISSING = "its parts are not in the bucket"
 
 
@@ -338,9 +341,9 @@ class TestCallsWithoutResults:
         assert ends == [1, 3]
 
 
-def operators(world, agent, work=None):
+def operators(world, agent, work=None, tab=None):
     desk = Desk(world.log, Rules(INITIAL, decide, evolve), Boards(world.database).snapshot)
-    return Parked(work, desk, Reader(world.log, world.objects), agent)
+    return Parked(work, desk, Reader(world.log, world.objects), agent, tab or Tab())
 
 
 def asked(session, wanted, position=None):
@@ -390,6 +393,24 @@ class TestRetry:
         assert "no usable answer" in (await operators(world, agent).answer(ask)).reason
         agent.stumbles_over = set()
         assert (await operators(world, agent).answer(ask)).reason is None
+
+    async def test_says_what_it_took_in_vain_and_how_it_went_in_the_end(self, world):
+        agent, tab = Noting(), Tab()
+        session, lost = await one_lost(world, agent)
+        await put(world, lost, TEXT)
+        ask = asked(session, "retry", 2)
+        agent.stumbles_over = {2}
+        for _ in range(2):
+            tab.put(session.id, SPENT)
+            assert "no usable answer" in (await operators(world, agent, tab=tab).answer(ask)).reason
+        agent.stumbles_over = set()
+        tab.put(session.id, SPENT)
+        assert (await operators(world, agent, tab=tab).answer(ask)).reason is None
+        events = await events_of(world, session)
+        said = [event.spent.calls for event in events if getattr(event, "spent", None)]
+        assert said == [0, 1, 1, 1]
+        [used] = (await board_of(world, session)).usage.values()
+        assert (used.observations, used.messages, used.calls) == (2, 3, 3)
 
     async def test_of_an_event_finds_it_where_it_is(self, world):
         session, agent = fresh(Kind.SESSION), Noting()

@@ -25,6 +25,7 @@ from tests.observer.evaluation.scoring import Found, Score, labels, pair, score
 from craftlog.observer.agent import Agent
 from craftlog.observer.app import ObserverSettings, agent_of, model_of
 from craftlog.observer.decider import State
+from craftlog.observer.tab import Tab
 
 CONVERSATIONS: Final = Path(__file__).parent / "conversations"
 
@@ -106,7 +107,7 @@ def _row(of: Score) -> Iterator[str]:
 async def _main() -> None:
     settings = ObserverSettings()
     model = model_of(settings)
-    agent = agent_of(settings, model)
+    agent = agent_of(settings, model, Tab())
     judged = await _judge_all(agent)
     if model:
         await model.close()

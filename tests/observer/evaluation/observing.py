@@ -14,6 +14,7 @@ from craftlog.observer.agent import Agent
 from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.observing import Observer
 from craftlog.observer.reading import Reader
+from craftlog.observer.tab import Tab
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.due import Item
 from craftlog.runtime.errors import ConflictError, StoreError
@@ -65,7 +66,7 @@ async def observe(agent: Agent, name: str, blobs: Sequence[dict[str, Any]]) -> t
         session, Position(), [Draft(event_id(name, str(at)), event, _NOW) for at, event in enumerate(said)]
     )
     desk = Desk(log, Rules(INITIAL, decide, evolve), _no_snapshot)
-    observer = Observer(log, desk, Reader(log, None), agent, _no_age)
+    observer = Observer(log, desk, Reader(log, None), agent, _no_age, tab=Tab())
     trouble = ""
     for delay in (*_DELAYS, 0.0):
         try:

@@ -36,10 +36,6 @@ class LeftAloneError(ModelAwayError):
     """The endpoint was not asked, or asks not to be: that says nothing of the question."""
 
 
-class AnswerError(Exception):
-    """The model answered, and not with what was asked for; the text says why. Another try may go better."""
-
-
 class QuestionError(Exception):
     """The endpoint refuses this very question, such as one that is too long."""
 
@@ -79,6 +75,17 @@ class Usage:
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(self.prompt + other.prompt, self.completion + other.completion, self.cached + other.cached)
+
+
+class AnswerError(Exception):
+    """The model answered, and not with what was asked for; the text says why. Another try may go better.
+
+    ``usage`` is what the answer took: it is paid like any other.
+    """
+
+    def __init__(self, reason: str, usage: Usage | None = None) -> None:
+        super().__init__(reason)
+        self.usage = usage or Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,23 +195,24 @@ def _schema(tool: ChatCompletionFunctionToolParam) -> Mapping[str, Any]:
 
 
 def _answer(completion: ChatCompletion, wanted: type[T], name: str) -> Answer[T]:
+    usage = _usage(completion, name)
     try:
         read = Completion.model_validate(completion)
     except ValidationError as error:
-        raise AnswerError(f"the answer is none in this protocol: {_in_words(error)}") from error
+        raise AnswerError(f"the answer is none in this protocol: {_in_words(error)}", usage) from error
     if not read.choices:
-        raise AnswerError("the answer has no choices")
+        raise AnswerError("the answer has no choices", usage)
     choice = read.choices[0]
     if choice.finish_reason in _NOT_WHOLE:
-        raise AnswerError(f"the answer is not whole: {choice.finish_reason}")
+        raise AnswerError(f"the answer is not whole: {choice.finish_reason}", usage)
     text = next(choice.message.arguments_of(_NAME), choice.message.content)
     if text is None:
-        raise AnswerError(f"the model refuses: {choice.message.refusal}")
+        raise AnswerError(f"the model refuses: {choice.message.refusal}", usage)
     try:
         value = wanted.model_validate_json(text)
     except ValidationError as error:
-        raise AnswerError(_in_words(error)) from error
-    return Answer(value, _usage(completion, name), read.model or name)
+        raise AnswerError(_in_words(error), usage) from error
+    return Answer(value, usage, read.model or name)
 
 
 def _usage(completion: ChatCompletion, name: str) -> Usage:

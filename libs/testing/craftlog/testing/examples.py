@@ -94,7 +94,7 @@ _INSTANCES: Final[tuple[e.Event, ...]] = (
     e.UserPreferenceNoted(preference="Answer in French."),
     e.MessagesLinked(task_id=TASK_ID, positions=(1, 2)),
     e.PlanningLinked(positions=(1,)),
-    e.MessageSkipped(position=3, reason="it is no event", seq=12),
+    e.MessageSkipped(position=3, reason="it is no event", seq=12, spent=_SPENT),
     e.MessageTakenUp(position=3, engine="rules", spent=_SPENT),
     e.MessageDropped(position=4),
     e.TaskSucceeded(task_id=TASK_ID),

@@ -24,6 +24,7 @@ from craftlog.observer.reading import Reader
 from craftlog.observer.rules import RulesAgent
 from craftlog.observer.settings import Patience
 from craftlog.observer.store import COLLECTIONS, SETTINGS, Boards, OwnSettings
+from craftlog.observer.tab import Tab
 from craftlog.runtime import telemetry
 from craftlog.runtime.desk import Desk, Rules
 from craftlog.runtime.lane import Lane
@@ -90,13 +91,13 @@ def model_of(settings: ObserverSettings) -> Model | None:
     )
 
 
-def agent_of(settings: ObserverSettings, model: Model | None, criteria: CriteriaOf = no_criteria) -> Agent:
+def agent_of(settings: ObserverSettings, model: Model | None, tab: Tab, criteria: CriteriaOf = no_criteria) -> Agent:
     """Return who observes: the model, who is told the criteria of a project, or the rules where there is none."""
     if model is None:
         return RulesAgent()
     budget = Budget(settings.observe_prompt_board, settings.observe_prompt_messages)
     prices = Prices(settings.llm_price_prompt, settings.llm_price_cached, settings.llm_price_completion)
-    return ModelAgent(model, budget, prices, criteria)
+    return ModelAgent(model, budget, prices, tab, criteria)
 
 
 @asynccontextmanager
@@ -113,13 +114,14 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
         idle=timedelta(seconds=settings.observe_idle),
         age=timedelta(seconds=settings.observe_age),
     )
-    reader, agent = Reader(log, objects), agent_of(settings, model, own.criteria)
+    tab = Tab()
+    reader, agent = Reader(log, objects), agent_of(settings, model, tab, own.criteria)
 
     async def age(session: Address) -> timedelta:
         said = await own.of([session.project, session.id])
         return patience.under(said.get(session.project)).under(said.get(session.id)).age
 
-    observer = Observer(log, desk, reader, agent, age)
+    observer = Observer(log, desk, reader, agent, age, tab=tab)
     work = Work(database, OBSERVER_DUE, observer.perform, kind=Kind.BOARD)
     await patiently(work.load)
     listener = Listener(work, patience, own, observer.in_hand)
@@ -136,7 +138,7 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
         ],
         lanes=[Lane(log, "observer-session", Kind.SESSION, listener.on_session, listener.on_undecodable)],
         works=[work],
-        answers={"parked": Parked(work, desk, reader, agent).answer},
+        answers={"parked": Parked(work, desk, reader, agent, tab).answer},
         probes={"mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
     )
     await objects.aclose()

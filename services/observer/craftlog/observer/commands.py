@@ -71,11 +71,15 @@ class LinkPlanning:
 
 @dataclass(frozen=True, slots=True)
 class SkipMessage:
-    """Go on without a message that cannot be read, or say anew why it cannot. ``seq`` is where its event is."""
+    """Go on without a message that cannot be read, or say anew why it cannot. ``seq`` is where its event is.
+
+    ``spent`` is what it took to find out; where that is something it is said even of what is known.
+    """
 
     position: int
     reason: str
     seq: int | None = None
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,9 @@ class FinishObserving:
 
 @dataclass(frozen=True, slots=True)
 class DeleteBoard:
-    """End the board for ever, whether or not it has begun."""
+    """End the board for ever, whether or not it has begun; ``spent`` is what nothing came of."""
+
+    spent: Spent | None = None
 
 
 Command = (

@@ -80,7 +80,7 @@ def decide(state: State, command: Command) -> list[Event]:
         NotParkedError: a message that is to be taken up or dropped is not parked.
     """
     if isinstance(command, DeleteBoard):
-        return [] if state.deleted else [BoardDeleted(usage=dict(state.usage))]
+        return [] if state.deleted else [BoardDeleted(usage=dict(counted(state.usage, command.spent)))]
     if state.deleted:
         raise GoneError("The board was deleted with its session. Nothing can be added.")
     match command:
@@ -116,8 +116,7 @@ def _evolve(state: State, event: Event) -> State:
             moved = frozenset(positions)
             state = replace(state, tasks=tasks.without(state.tasks, moved), planning=state.planning | moved)
         case MessageSkipped() | MessageTakenUp() | MessageDropped():
-            spent = event.spent if isinstance(event, MessageTakenUp) else None
-            usage = counted(state.usage, spent, 1)
+            usage = skipping.usage_after(state.usage, event)
             state = replace(state, skipped=skipping.evolve(state.skipped, event), usage=usage)
         case _:
             linked = event.positions if isinstance(event, MessagesLinked) else ()

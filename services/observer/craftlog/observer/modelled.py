@@ -14,13 +14,14 @@ import toktok
 from craftlog.contracts.events import Spent
 from craftlog.contracts.messages import Message
 from craftlog.contracts.subjects import Address
-from craftlog.llm.models import Answer, Model, Turn, Usage
+from craftlog.llm.models import AnswerError, Model, Turn, Usage
 from craftlog.observer.commands import BeginObserving, Command, FinishObserving
 from craftlog.observer.cutting import fewer
 from craftlog.observer.decider import State
 from craftlog.observer.prompting import Budget, remembered, render
 from craftlog.observer.proposals import Proposals, rule
 from craftlog.observer.settings import Criteria
+from craftlog.observer.tab import Tab
 
 _PROMPTS: Final = files("craftlog.observer").joinpath("prompts")
 INSTRUCTIONS: Final = _PROMPTS.joinpath("observe.md").read_text("utf-8")
@@ -62,6 +63,7 @@ class ModelAgent:
         model: whom to ask.
         budget: the most tokens of a prompt besides its fixed part.
         prices: what tokens cost.
+        tab: takes what each answer cost.
         criteria: gives those of a project, by its id.
     """
 
@@ -70,12 +72,14 @@ class ModelAgent:
         model: Model,
         budget: Budget,
         prices: Prices,
+        tab: Tab,
         criteria: CriteriaOf = no_criteria,
     ) -> None:
         self.engine = f"model:{model.name}"
         self._model = model
         self._budget = budget
         self._prices = prices
+        self._tab = tab
         self._criteria = criteria
         # The first count makes the vocabulary, most of a second in which nothing else runs: not in the first answer's.
         count("")
@@ -96,21 +100,30 @@ class ModelAgent:
         turns = [Turn("system", instructions(await self._criteria(session.project))), Turn("user", said)]
         positions = [message.position for message in messages]
         most_tokens = _TOKENS + _TOKENS_A_MESSAGE * len(messages)
-        answers = [await self._model.ask(turns, Proposals, most_tokens)]
-        ruling = rule(board, answers[-1].value, session.id, positions, self.engine)
+        proposals = await self._ask(session, turns, most_tokens)
+        ruling = rule(board, proposals, session.id, positions, self.engine)
         if ruling.refusals:
-            turns += [Turn("assistant", answers[-1].value.model_dump_json()), _refused(ruling.refusals)]
-            answers.append(await self._model.ask(turns, Proposals, most_tokens))
-            ruling = rule(board, answers[-1].value, session.id, positions, self.engine)
-        finish = FinishObserving(positions[-1], self.engine, remembered(board, messages), self._spent(answers))
+            turns += [Turn("assistant", proposals.model_dump_json()), _refused(ruling.refusals)]
+            proposals = await self._ask(session, turns, most_tokens)
+            ruling = rule(board, proposals, session.id, positions, self.engine)
+        finish = FinishObserving(positions[-1], self.engine, remembered(board, messages))
         return [BeginObserving(board.through_position), *ruling.commands, finish]
 
-    def _spent(self, answers: Sequence[Answer[Proposals]]) -> Spent:
-        usage = sum((answer.usage for answer in answers), Usage())
+    async def _ask(self, session: Address, turns: Sequence[Turn], most_tokens: int) -> Proposals:
+        """Return an answer; what it took is on the tab, also where it cannot be used."""
+        try:
+            answer = await self._model.ask(turns, Proposals, most_tokens)
+        except AnswerError as error:
+            self._tab.put(session.id, self._spent(self._model.name, error.usage))
+            raise
+        self._tab.put(session.id, self._spent(answer.model, answer.usage))
+        return answer.value
+
+    def _spent(self, model: str, usage: Usage) -> Spent:
         return Spent(
-            model=answers[-1].model,
+            model=model,
             prompt=PROMPT,
-            calls=len(answers),
+            calls=1,
             prompt_tokens=usage.prompt,
             cached_tokens=usage.cached,
             completion_tokens=usage.completion,

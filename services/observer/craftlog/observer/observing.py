@@ -17,7 +17,8 @@ from craftlog.observer.commands import BeginObserving, Command, DeleteBoard, Fin
 from craftlog.observer.cutting import LONGEST, Run
 from craftlog.observer.decider import GoneError, OutrunError, State
 from craftlog.observer.reading import LeftOutError, Reader, Unread
-from craftlog.observer.usage import dated
+from craftlog.observer.tab import Tab
+from craftlog.observer.usage import dated, on
 from craftlog.runtime.desk import Desk
 from craftlog.runtime.due import Item
 from craftlog.runtime.log import Log
@@ -33,6 +34,7 @@ class Observer:
 
     Args:
         age: how long the messages of a session may wait at most, those too whose calls have no results yet.
+        tab: has what the agent's answers took.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Observer:
         agent: Agent,
         age: Callable[[Address], Awaitable[timedelta]],
         *,
+        tab: Tab,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
         self._desk = desk
         self._reader = reader
         self._agent = agent
+        self._tab = tab
         self._age = age
         self._clock = clock
         self._in_hand: set[str] = set()
@@ -132,10 +136,11 @@ class Observer:
                 given_up = Unread(error.position, batch[0].seq, reason=error.reason)
                 batch = [given_up if one.position == error.position else one for one in batch]
                 continue
-            today = self._clock().date().isoformat()
             cause = f"observe:{session.id}:{through}"
             try:
-                await self._desk.transact(_board(session), [dated(command, today) for command in commands], cause=cause)
+                with self._tab.taken(session.id) as spent:
+                    said = [dated(command, spent, self._today()) for command in commands]
+                    await self._desk.transact(_board(session), said, cause=cause)
             except (OutrunError, GoneError) as refusal:
                 logger.info("outrun", session=session.id, reason=str(refusal))
             state = await self._state(session)
@@ -157,8 +162,13 @@ class Observer:
 
     async def _end(self, session: Address) -> None:
         """Put the tombstone, also where no board ever was, so that an observation in flight loses; erase the rest."""
-        await self._desk.transact(_board(session), [DeleteBoard()], cause=f"delete:{session.id}")
+        with self._tab.taken(session.id) as spent:
+            end = DeleteBoard(spent and on(self._today(), spent))
+            await self._desk.transact(_board(session), [end], cause=f"delete:{session.id}")
         await self._log.erase(_board(session), lambda past: past is not None and past.is_tombstone)
+
+    def _today(self) -> str:
+        return self._clock().date().isoformat()
 
     async def _state(self, session: Address) -> State:
         return (await self._desk.state(_board(session))).state

@@ -13,7 +13,8 @@ from craftlog.observer.asking import UnansweredError, ask
 from craftlog.observer.commands import BeginObserving, Command, DropMessage, FinishObserving, SkipMessage, TakeUpMessage
 from craftlog.observer.decider import GoneError, NotParkedError, Rejected, State
 from craftlog.observer.reading import Reader, Unread
-from craftlog.observer.usage import dated
+from craftlog.observer.tab import Tab
+from craftlog.observer.usage import dated, on
 from craftlog.runtime.desk import Decided, Desk
 from craftlog.runtime.errors import UnavailableError
 from craftlog.runtime.work import Work
@@ -30,12 +31,15 @@ class Parked:
         desk: Desk[State, Command],
         reader: Reader,
         agent: Agent,
+        tab: Tab,
+        *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._work = work
         self._desk = desk
         self._reader = reader
         self._agent = agent
+        self._tab = tab
         self._clock = clock
 
     async def answer(self, asked: ParkedAsked) -> ParkedAnswered:
@@ -75,7 +79,9 @@ class Parked:
                 return await self._keep(session, board, unread)
             cause = f"take up:{session.id}:{position}"
             try:
-                decided = await self._desk.transact(_board(session), commands, cause=cause)
+                with self._tab.taken(session.id) as spent:
+                    said = [dated(command, spent, self._today()) for command in commands]
+                    decided = await self._desk.transact(_board(session), said, cause=cause)
             except (NotParkedError, GoneError):
                 raise
             except Rejected:
@@ -93,15 +99,19 @@ class Parked:
             commands = await ask(self._agent, alone, session, [unread.message])
         except (AnswerError, QuestionError) as error:
             raise UnansweredError(unread.position, error) from error
-        spent = next((one.spent for one in commands if isinstance(one, FinishObserving)), None)
-        taken = dated(TakeUpMessage(unread.position, self._agent.engine, spent), self._clock().date().isoformat())
+        taken = TakeUpMessage(unread.position, self._agent.engine)
         return [taken, *(one for one in commands if not isinstance(one, BeginObserving | FinishObserving))]
 
     async def _keep(self, session: Address, board: Decided[State], unread: Unread) -> ParkedAnswered:
-        skip = SkipMessage(unread.position, unread.reason, unread.seq)
         cause = f"skip:{session.id}:{unread.position}:{board.position.version}"
-        decided = await self._desk.transact(_board(session), [skip], cause=cause)
+        with self._tab.taken(session.id) as spent:
+            said = spent and on(self._today(), spent)
+            skip = SkipMessage(unread.position, unread.reason, unread.seq, said)
+            decided = await self._desk.transact(_board(session), [skip], cause=cause)
         return ParkedAnswered(found=True, reason=unread.reason, version=decided.position.version)
+
+    def _today(self) -> str:
+        return self._clock().date().isoformat()
 
 
 def _board(session: Address) -> Address:

@@ -26,7 +26,7 @@ from craftlog.contracts.readmodels import USAGE, Changes, Document
 from craftlog.observer.decider import State, Task
 from craftlog.observer.ranks import rank_of
 from craftlog.observer.sizes import size_of
-from craftlog.observer.skipping import Skip, listed
+from craftlog.observer.skipping import Skip, listed, usage_after
 from craftlog.observer.usage import Usage, counted, read_between
 
 _EMPTY: Final[Mapping[str, Any]] = {
@@ -67,7 +67,7 @@ def project(head: Mapping[str, Any] | None, events: Sequence[Recorded]) -> Chang
             case MessageSkipped() | MessageTakenUp() | MessageDropped() as news:
                 board["skipped"] = listed(board["skipped"], news, recorded)
                 board["parked"] = any(not one["dropped"] for one in board["skipped"])
-                usage = counted(usage, news.spent if isinstance(news, MessageTakenUp) else None, 1)
+                usage = usage_after(usage, news)
             case PlanningLinked(positions=positions):
                 tasks.unlink(set(positions))
                 board["planning"] = sorted({*board["planning"], *positions})

@@ -8,6 +8,7 @@ from craftlog.contracts.events import Event, MessageDropped, MessageSkipped, Mes
 from craftlog.contracts.readmodels import Document
 from craftlog.observer.commands import DropMessage, SkipMessage, TakeUpMessage
 from craftlog.observer.tasks import Rejected
+from craftlog.observer.usage import Usage, counted
 
 AboutSkipped = SkipMessage | TakeUpMessage | DropMessage
 Happened = MessageSkipped | MessageTakenUp | MessageDropped
@@ -38,10 +39,10 @@ def decide(skipped: Skipped, through: int, command: AboutSkipped) -> list[Event]
     at = command.position
     known = skipped.get(at)
     match command:
-        case SkipMessage(reason=reason, seq=seq):
+        case SkipMessage(reason=reason, seq=seq, spent=spent):
             read = known is None and at <= through
-            said = known is not None and (known.dropped or known.reason == reason)
-            return [] if read or said else [MessageSkipped(position=at, reason=reason, seq=seq)]
+            said = known is not None and (known.dropped or (known.reason == reason and spent is None))
+            return [] if read or said else [MessageSkipped(position=at, reason=reason, seq=seq, spent=spent)]
         case DropMessage() if known and known.dropped:
             return []
         case _ if known is None or known.dropped:
@@ -62,6 +63,17 @@ def evolve(skipped: Skipped, event: Happened) -> Skipped:
             return {other: skip for other, skip in skipped.items() if other != at}
         case MessageDropped():
             return {**skipped, at: replace(skipped[at], dropped=True)} if at in skipped else skipped
+
+
+def usage_after(usage: Usage, event: Happened) -> Usage:
+    """Return what observing took after a fact."""
+    match event:
+        case MessageSkipped(spent=spent):
+            return counted(usage, spent)
+        case MessageTakenUp(spent=spent):
+            return counted(usage, spent, 1)
+        case MessageDropped():
+            return usage
 
 
 def listed(skipped: Sequence[Document], event: Happened, recorded: Recorded) -> list[Document]:

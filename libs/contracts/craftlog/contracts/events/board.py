@@ -82,16 +82,36 @@ class PlanningLinked(Event):
     positions: tuple[int, ...]
 
 
+class Spent(Shape):
+    """What an observation or a lesson took of a model: tokens (``cached_tokens`` of the prompt's cost less) and money.
+
+    Answers that could not be used are among the ``calls``, with the next fact after them that says what was spent.
+    ``prompt`` is the hash of the prompt's fixed part, ``cost`` in the currency of the configured prices, 0 without.
+    ``day`` is the one in UTC to which it counts, YYYY-MM-DD. Where no model was asked there are no ``calls``.
+    """
+
+    model: str
+    prompt: str
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: float = 0.0
+    day: str | None = None
+
+
 class MessageSkipped(Event):
     """The message at this position cannot be read; the board goes on without it. Said again: it still cannot.
 
-    ``seq`` is where in the stream its event is, where there is one.
+    ``seq`` is where in the stream its event is, where there is one; ``spent`` is what a model took that was asked for
+    it in vain, where no observation says so.
     """
 
     KIND = Kind.BOARD
     position: int
     reason: str
     seq: int | None = None
+    spent: Spent | None = None
 
 
 class MessageDropped(Event):
@@ -114,23 +134,6 @@ class TaskFailed(Event):
     KIND = Kind.BOARD
     task_id: str
     reason: str
-
-
-class Spent(Shape):
-    """What an observation or a lesson took of a model: tokens (``cached_tokens`` of the prompt's cost less) and money.
-
-    ``prompt`` is the hash of the prompt's fixed part, ``cost`` in the currency of the configured prices, 0 without.
-    ``day`` is the one in UTC to which it counts, YYYY-MM-DD. Where no model was asked there are no ``calls``.
-    """
-
-    model: str
-    prompt: str
-    calls: int
-    prompt_tokens: int
-    cached_tokens: int
-    completion_tokens: int
-    cost: float = 0.0
-    day: str | None = None
 
 
 class Used(Shape):
