@@ -165,6 +165,7 @@ class TestExpecting:
         uploads = [Upload(desk, created, "fails") for _ in range(4)]
         await asyncio.sleep(0)
         first = asyncio.create_task(desk.transact(created, ["first"], cause="first"))
+        assert (await asyncio.wait([first], timeout=0.02))[1], "it waited for nobody"
         for upload in uploads:
             upload.may_come.set()
         async with asyncio.timeout(PATIENCE):

@@ -1,13 +1,15 @@
-"""When a lane takes what has come: at once, or after a rest that ends where somebody waits."""
+"""When a lane takes what has come: at once, or after a rest that ends where somebody waits or much has come."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from craftlog.contracts.subjects import Address, Kind, waited
 from craftlog.runtime.desk import Desk
-from craftlog.runtime.lane import Lane
+from craftlog.runtime.jetstream import CONNECTION_ERRORS
+from craftlog.runtime.lane import MOST_AT_ONCE, Lane
 from craftlog.runtime.log import Log
+from craftlog.testing.servers import Server
 from craftlog.testing.waiting import until
 
 FOR_EVER = 3600.0
@@ -63,6 +65,44 @@ async def test_who_waits_may_say_so_ahead_of_the_event(log: Log, desk: Desk, add
         await desk.transact(address, ["create"], cause="create")
         await happens(lambda: batches == [1])
         await log.client.publish(waited(Kind.SESSION))
-        await happens(lane._is_waited_for.is_set)
+        await happens(lane._is_time.is_set)
         await desk.transact(address, ["a"], cause="a")
         await happens(lambda: batches == [1, 1])
+
+
+async def test_as_much_as_goes_at_once_waits_for_nobody(log: Log, desk: Desk, address: Address):
+    async with resting(log) as (lane, batches):
+        await desk.transact(address, ["create"], cause="create")
+        await happens(lambda: batches == [1])
+        await desk.transact(address, ["a"] * (MOST_AT_ONCE + 10), cause="many")
+        await happens(lambda: len(batches) > 1)
+        await happens(lambda: lane._arrived.qsize() == 9)
+        assert batches == [1, MOST_AT_ONCE]
+
+
+async def test_who_is_killed_while_it_rests_leaves_all_to_its_successor(log: Log, desk: Desk, address: Address):
+    async with resting(log) as (lane, batches):
+        await desk.transact(address, ["create"], cause="create")
+        await happens(lambda: batches == [1])
+        for text in "abc":
+            await desk.transact(address, [text], cause=text)
+        await happens(lambda: lane._arrived.qsize() == 2)
+    async with resting(log) as (_, batches):
+        await log.client.publish(waited(Kind.SESSION))
+        await happens(lambda: sum(batches) == 3)
+
+
+async def test_the_server_may_start_again_while_it_rests(log: Log, desk: Desk, address: Address, server: Server):
+    async with resting(log) as (_, batches):
+        await desk.transact(address, ["create"], cause="create")
+        await happens(lambda: batches == [1])
+        await desk.transact(address, ["a"], cause="a")
+        server.kill()
+        server.start()
+
+        async def is_taken() -> bool:
+            with suppress(*CONNECTION_ERRORS):
+                await log.client.publish(waited(Kind.SESSION))  # again and again, as readers do
+            return len(batches) > 1
+
+        await until(is_taken)

@@ -76,24 +76,23 @@ class _Verdict(Generic[S, C]):
 class _Seat(Generic[S, C]):
     """One aggregate's queue and its newest known state; ``known`` is None before the first load and after a doubt.
 
-    ``expected`` is how many callers are about to come; ``news`` is set whenever there is one fewer.
+    ``expected`` is how many callers are about to come; ``all_came`` is made by who waits for them.
     """
 
     known: Decided[S] | None = None
     waiting: deque[_Waiting[S, C]] = field(default_factory=deque)
     clerk: asyncio.Task[None] | None = None
     expected: int = 0
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    all_came: asyncio.Event | None = None
 
     async def gather(self) -> None:
         """Where several callers are about to come, wait a moment for them: they can go along with those who wait."""
-        if len(self.waiting) + self.expected < _WORTH_WAITING_FOR:
+        if not self.expected or len(self.waiting) + self.expected < _WORTH_WAITING_FOR:
             return
+        self.all_came = asyncio.Event()
         with suppress(TimeoutError):
             async with asyncio.timeout(_MOMENT):
-                while self.expected:
-                    self.news.clear()
-                    await self.news.wait()
+                await self.all_came.wait()
 
 
 class Desk(Generic[S, C]):
@@ -154,7 +153,8 @@ class Desk(Generic[S, C]):
             yield
         finally:
             seat.expected -= 1
-            seat.news.set()
+            if seat.all_came and not seat.expected:
+                seat.all_came.set()
 
     async def state(self, address: Address) -> Decided[S]:
         """Return the newest state that this process knows, loaded where it knows none."""

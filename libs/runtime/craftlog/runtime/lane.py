@@ -40,8 +40,8 @@ class Lane:
     stream sequence and the reason. Any other exception ends the lane, and with it the process: the supervisor restarts
     it, and nothing is lost since nothing was acknowledged.
 
-    Batches begin at least ``rest`` seconds after each other, so that many small ones become few; unless somebody says
-    that they wait for what is made of them (contracts: ``subjects.waited``).
+    Batches begin at least ``rest`` seconds after each other, so that many small ones become few; unless a full one is
+    there, or somebody says that they wait for what is made of them (contracts: ``subjects.waited``).
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Lane:
         self._pull_error: str | None = None
         self._rest = rest
         self._rested = 0.0  # when the next batch may begin
-        self._is_waited_for = asyncio.Event()
+        self._is_time = asyncio.Event()
 
     async def run(self) -> None:
         """Consume until cancelled."""
@@ -142,6 +142,8 @@ class Lane:
         if status is None:
             self._wanted -= 1
             self._arrived.put_nowait(message)
+            if self._arrived.qsize() >= MOST_AT_ONCE - 1:  # and one in hand
+                self._is_time.set()
         elif status in _NOTHING_NEW:
             self._wanted = 0
         else:
@@ -175,14 +177,14 @@ class Lane:
                 await self._pull_or_wait()
 
     async def _on_waited(self, _: Msg) -> None:
-        self._is_waited_for.set()
+        self._is_time.set()
 
     async def _take_rest(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._rested):
-                await self._is_waited_for.wait()
-        # Not before: it may have been said ahead of the event that it is about.
-        self._is_waited_for.clear()
+                await self._is_time.wait()
+        # Not before: somebody may have said it ahead of the event that they wait for.
+        self._is_time.clear()
         self._rested = asyncio.get_running_loop().time() + self._rest
 
     async def _pull_or_wait(self) -> None:
