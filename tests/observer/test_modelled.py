@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from craftlog.contracts.events import Spent
 from craftlog.contracts.messages import Message, Part
-from craftlog.llm.models import AnswerError, Endpoint, Model, ModelAwayError
+from craftlog.llm.models import AnswerError, Endpoint, Model, ModelAwayError, QuestionError
 from craftlog.observer.commands import BeginObserving, FinishObserving, LinkMessages, OpenTask
 from craftlog.observer.decider import INITIAL, State, decide, evolve
 from craftlog.observer.modelled import PROMPT, ModelAgent, Prices, instructions
@@ -37,6 +37,18 @@ def said(*texts: str, after: int = 0) -> list[Message]:
 def proposing(*answers: list[Any]) -> Callable[[Any], Reply]:
     left: Iterator[list[Any]] = iter(answers)
     return lambda _: Reply(json.dumps({"commands": next(left)}))
+
+
+def first_then(first: Callable[[Any], Reply], second: Reply) -> Callable[[Any], Reply]:
+    return lambda body: second if len(body["messages"]) > 2 else first(body)
+
+
+UNUSABLE = [
+    (Reply("Hm."), AnswerError, 2),
+    (Reply('{"commands": [', finish_reason="length"), AnswerError, 2),
+    (Reply("too long", status=400), QuestionError, 1),
+    (Reply("slow down", status=429), ModelAwayError, 1),
+]
 
 
 async def given(criteria: Criteria) -> Criteria:
@@ -101,6 +113,21 @@ class TestObserving:
             commands = await agent.observe(INITIAL, SESSION, said("Book me a flight."))
         assert [type(command).__name__ for command in commands] == ["BeginObserving", "OpenTask", "FinishObserving"]
         assert len(server.asked) == 2
+
+    @pytest.mark.parametrize(("second", "error", "calls"), UNUSABLE, ids=["nonsense", "cut off", "refused", "away"])
+    async def test_keeps_what_the_board_takes_of_the_first_answer_where_the_second_is_none(
+        self, second: Reply, error: type[Exception], calls: int
+    ) -> None:
+        wrong = {"do": "link_messages", "task": "T7", "messages": [1]}
+        tab = Tab()
+        async with asking(first_then(proposing([OPEN, wrong], [wrong]), second), tab=tab) as (agent, _):
+            commands = await agent.observe(INITIAL, SESSION, said("Book me a flight."))
+            with tab.taken(SESSION.id) as spent:
+                assert spent is not None
+            with pytest.raises(error):
+                await agent.observe(INITIAL, SESSION, said("Book me a flight."))
+        assert [type(command).__name__ for command in commands] == ["BeginObserving", "OpenTask", "FinishObserving"]
+        assert spent.calls == calls
 
     async def test_says_what_it_took(self) -> None:
         wrong = {"do": "link_messages", "task": "T7", "messages": [1]}

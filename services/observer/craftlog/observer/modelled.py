@@ -14,7 +14,7 @@ import toktok
 from craftlog.contracts.events import Spent
 from craftlog.contracts.messages import Message
 from craftlog.contracts.subjects import Address
-from craftlog.llm.models import AnswerError, Model, Turn, Usage
+from craftlog.llm.models import AnswerError, Model, ModelAwayError, QuestionError, Turn, Usage
 from craftlog.observer.commands import BeginObserving, Command, FinishObserving
 from craftlog.observer.cutting import fewer
 from craftlog.observer.decider import State
@@ -89,7 +89,7 @@ class ModelAgent:
 
         Raises:
             ModelAwayError: the model gives no answer now.
-            AnswerError: its answers cannot be used.
+            AnswerError: its answer cannot be used.
             QuestionError: its endpoint refuses this question.
             UnavailableError: the criteria of the project cannot be looked up.
         """
@@ -104,8 +104,16 @@ class ModelAgent:
         ruling = rule(board, proposals, session.id, positions, self.engine)
         if ruling.refusals:
             turns += [Turn("assistant", proposals.model_dump_json()), _refused(ruling.refusals)]
-            proposals = await self._ask(session, turns, most_tokens)
-            ruling = rule(board, proposals, session.id, positions, self.engine)
+            try:
+                proposals = await self._ask(session, turns, most_tokens)
+            except (AnswerError, QuestionError, ModelAwayError):
+                # An outage, too: what is lost is what the board refused, as where the model insists on it. To wait
+                # would cost the first answer again, and each time where it is this second question that an endpoint
+                # limits or has no time for. Only where nothing else was said is there nothing to lose by waiting.
+                if not ruling.commands:
+                    raise
+            else:
+                ruling = rule(board, proposals, session.id, positions, self.engine)
         finish = FinishObserving(positions[-1], self.engine, remembered(board, messages))
         return [BeginObserving(board.through_position), *ruling.commands, finish]
 
