@@ -12,6 +12,8 @@ import pytest
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 TOO_LARGE = b'{"blob": {"role": "user", "content": "' + b"x" * 20_000_000 + b'"}}'
 JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+MISNAMED = b"--x\r\nContent-Disposition: form-data; name=file; filename*=UTF-8''a%zz\r\n\r\n\r\n--x--\r\n"
 Given = tuple[str, str]  # a session and a disk
 Send = Callable[[httpx.Client, Given], httpx.Response]
 
@@ -132,6 +134,8 @@ CASES: list[tuple[str, Send, int, str]] = [
     ("no file", raw("POST", "/disk/DISK/artifact", b"{}"), 400, "body: must be multipart/form-data"),
     ("large file", upload(b"x" * 17_000_000), 413, "16777216"),
     ("content type beyond ASCII", upload(mime="text/plaín"), 400, "file: has a content type"),
+    ("name that is not well-formed", raw("POST", "/disk/DISK/artifact", MISNAMED, **FORM), 400,
+     "file: has a filename* that is not UTF-8''"),
     ("path upwards", upload(file_path="/a/../b/"), 400, "file_path: must not hold two dots"),
     ("NUL in a directory", upload(file_path="/a\0b/"), 400, "file_path: must not hold NUL"),
     ("endless path", upload(file_path="/" + "a" * 2000 + "/"), 400, "file_path: is longer"),

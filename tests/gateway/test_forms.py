@@ -71,6 +71,10 @@ class TestForm:
         fields = await read(request(body([("f", name, b"") for name in names])))
         assert [filename for _, filename, _ in fields] == ["a.txt", "passwd", ""]
 
+    async def test_takes_for_a_file_also_what_has_only_an_extended_name(self):
+        sent = body([("f", "a", b"x")]).replace(b'filename="a"', b"filename*=UTF-8''na%C3%AFve.txt")
+        assert await read(request(sent)) == [("f", "naïve.txt", b"x")]
+
     async def test_takes_little_memory_also_where_it_comes_in_crumbs(self):
         sent = request(body([("f", "a", bytes(50_000))]), 1)
         tracemalloc.start()

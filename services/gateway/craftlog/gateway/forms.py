@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from craftlog.gateway.bodies import chunks
+from craftlog.gateway.dispositions import names
 from craftlog.gateway.errors import InvalidError, TooLargeError
 from craftlog.gateway.limits import MOST_BYTES
 from craftlog.runtime.errors import UnavailableError
@@ -189,18 +190,13 @@ class _Reader:
         self._name = self._value = b""
 
     def _on_part(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        if b"name" not in options:
-            raise InvalidError("body", "has a part without a name")
+        field, filename = names(self._headers.get(b"content-disposition", b""))
         if len(self.parts) == _MOST_PARTS:
             raise InvalidError("body", f"has more than {_MOST_PARTS} parts")
-        name, filename = _text(options[b"name"]), options.get(b"filename")
         mime = self._headers.get(b"content-type", b"").decode("latin-1") or _NO_MIME
         if not _MIME.fullmatch(mime):
-            raise InvalidError(name, "has a content type that is not 1 to 255 printable ASCII characters")
-        self.parts.append(
-            FormPart(name, None if filename is None else _base(_text(filename)), mime, self._spool, self._end)
-        )
+            raise InvalidError(field, "has a content type that is not 1 to 255 printable ASCII characters")
+        self.parts.append(FormPart(field, filename, mime, self._spool, self._end))
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         part = self.parts[-1]
@@ -241,15 +237,3 @@ class _Slice(io.RawIOBase):
         if not self.closed:
             os.close(self._descriptor)
         super().close()
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def _base(filename: str) -> str:
-    """Return a name without the directories that some clients send along."""
-    return filename.rsplit("/", 1)[-1]
