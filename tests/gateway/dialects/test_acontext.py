@@ -1,5 +1,6 @@
 """The reference's own messages: files by name, nulls that are absent, and what is refused."""
 
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from craftlog.gateway.dialects.media import place_of
 from craftlog.gateway.errors import InvalidError
 
 ASSET = Asset(bucket="b", s3_key="k", etag="e", sha256="abc", mime="application/pdf", size_b=2)
+PICTURE = ASSET.model_copy(update={"mime": "image/png"})
 FILES = {"report": Attached(ASSET, "report.pdf")}
 WITH_FILE = {"role": "user", "parts": [{"type": "file", "file_field": "report"}]}
 
@@ -59,6 +61,32 @@ class TestToOthers:
         # OpenAI takes no file by its address.
         told = f"[file report.pdf, application/pdf, {urls[place_of(ASSET)]}]"
         assert written("openai", messages, urls)[0]["content"] == told
+
+    @pytest.mark.parametrize(
+        "carrier",
+        [
+            {"type": "text", "text": "Look"},
+            {"type": "tool-call", "text": "Look", "meta": {"id": "c", "name": "f", "arguments": {}}},
+            {"type": "tool-result", "text": "Look", "meta": {"tool_call_id": "c"}},
+            {"type": "data", "text": "Look", "meta": {"data_type": "x"}},
+            {"type": "image", "text": "Look"},
+            {"type": "file", "text": "Look"},
+        ],
+        ids=lambda carrier: carrier["type"],
+    )
+    @pytest.mark.parametrize("dialect", ["openai", "anthropic", "gemini"])
+    def test_words_and_a_file_on_one_part_are_both_told(self, dialect: str, carrier: dict[str, Any]) -> None:
+        urls = {place_of(PICTURE): "https://s3.example.org/abc"}
+        messages = stored("acontext", [part(**carrier, file_field="shot")], files={"shot": Attached(PICTURE, "a.png")})
+        told = json.dumps(written(dialect, messages, urls))
+        assert "Look" in told
+        assert urls[place_of(PICTURE)] in told
+
+    def test_a_picture_on_a_result_stands_in_it_where_a_provider_has_that(self) -> None:
+        result = part(type="tool-result", text="Done", meta={"tool_call_id": "c"}, file_field="shot")
+        messages = stored("acontext", [result], files={"shot": Attached(PICTURE, "a.png")})
+        (block,) = written("anthropic", messages, {place_of(PICTURE): "https://s3.example.org/abc"})[0]["content"]
+        assert [piece["type"] for piece in block["content"]] == ["text", "image"]
 
 
 class TestRefusals:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from craftlog.contracts.messages import Part, PartType
+from craftlog.contracts.messages import Part
 from craftlog.gateway.dialects.canonical import Attached, Canonical
 from craftlog.gateway.dialects.gemini.spelling import Spelling
 from craftlog.gateway.dialects.texts import json_text
-from craftlog.gateway.dialects.turns import OF_RESULT, meta_of
+from craftlog.gateway.dialects.turns import OF_RESULT, medium, meta_of
 from craftlog.gateway.errors import InvalidError
 from craftlog.gateway.fields import Json, a_text, a_text_or_none, an_object, an_object_or_none
 
@@ -103,8 +103,7 @@ def _read_file_data(value: Any, at: str, around: Json) -> Part:
 def _media(known: Json, value: Json, meta: Json, at: str) -> Part:
     if (name := a_text_or_none(value.get("displayName"), f"{at}.displayName")) is not None:
         known["filename"] = name
-    kinds: Mapping[str, PartType] = {"image": "image", "audio": "audio", "video": "video"}
-    return Part(type=kinds.get(known.get("media_type", "").partition("/")[0], "file"), meta=known | meta)
+    return Part(type=medium(known.get("media_type", "")), meta=known | meta)
 
 
 def _read_call(value: Any, at: str, around: Json) -> Part:
