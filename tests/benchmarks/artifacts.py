@@ -20,13 +20,14 @@ from craftlog.testing.stack import Stack
 
 T = TypeVar("T")
 
-AT_ONCE = 16
+MOST_AT_ONCE = 64
 ROUNDS = 5
 SMALL = [os.urandom(4096) for _ in range(1000)]
 LARGE = [os.urandom(16 * 1024 * 1024)]
 # What it is called, the files, and how many are on their way at once.
 WORK = (
-    ("1,000 files of 4 KiB, 16 at once,", SMALL, AT_ONCE),
+    ("1,000 files of 4 KiB, 64 at once,", SMALL, MOST_AT_ONCE),
+    ("1,000 files of 4 KiB, 16 at once,", SMALL, 16),
     ("1,000 files of 4 KiB, one at a time,", SMALL, 1),
     ("a file of 16 MiB", LARGE, 1),
 )
@@ -44,7 +45,7 @@ class Bare:
             secret_key=env["CRAFTLOG_S3_SECRET_KEY"],
             secure=False,
             region=env["CRAFTLOG_S3_REGION"],
-            http_client=urllib3.PoolManager(maxsize=AT_ONCE),
+            http_client=urllib3.PoolManager(maxsize=MOST_AT_ONCE),
         )
 
     def up(self, place: str, files: Sequence[bytes], at_once: int) -> float:
