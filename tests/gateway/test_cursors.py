@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftlog.gateway.cursors import after_number, after_time, encode, listed
+from craftlog.gateway.cursors import after_names, after_number, after_time, encode, listed
 from craftlog.gateway.errors import InvalidError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -16,6 +16,9 @@ class TestCursor:
         assert after_time(encode(NOW.isoformat(), "id")) == (NOW, "id")
         assert after_number(None) is None
         assert after_time(None) is None
+        assert after_names(None) == ("", "")
+        assert after_names(encode("file")) == ("file", None)
+        assert after_names(encode("", "directory")) == ("", "directory")
 
     @given(st.text() | st.builds(encode, st.integers() | st.text()))
     def test_of_somebody_else_is_refused(self, cursor):
@@ -26,6 +29,11 @@ class TestCursor:
     def test_of_another_list_is_refused(self, cursor):
         with pytest.raises(InvalidError, match=r"^cursor: "):
             after_number(cursor)
+
+    @pytest.mark.parametrize("cursor", ["", encode(1), encode("a", 1), encode("a", "b", "c"), encode("a", "\ud800")])
+    def test_of_no_directory_is_refused(self, cursor):
+        with pytest.raises(InvalidError, match=r"^cursor: "):
+            after_names(cursor)
 
 
 class TestListed:

@@ -18,7 +18,7 @@ from tests.gateway.clients import Api
 from tests.gateway.conftest import Serve
 
 from craftlog.contracts.subjects import Address, Kind
-from craftlog.gateway import files
+from craftlog.gateway import files, routes_artifact
 from craftlog.gateway.auth import DEFAULT_PROJECT
 from craftlog.gateway.handlers import Gateway
 from craftlog.runtime.objects import Objects, prefix_of
@@ -76,6 +76,32 @@ class TestLs:
         assert found == names
         assert "next_cursor" not in api.get(f"/disk/{disk}/artifact/ls", limit=5)
         api.get(f"/disk/{disk}/artifact/ls", 400, cursor="x")
+
+    @pytest.mark.parametrize("count", [0, 1, 5])
+    @pytest.mark.parametrize("limit", [1, 2, 10])
+    async def test_goes_on_with_directories_where_one_page_has_not_room_for_all(
+        self, beside: Gateway, api: Api, disk: str, monkeypatch: pytest.MonkeyPatch, count: int, limit: int
+    ) -> None:
+        names, ways = [f"f{n}" for n in range(count)], [f"d{n}" for n in range(5)]
+        for name in names:
+            api.upload(disk, name, b"one")
+        for way in ways:
+            api.upload(disk, "x", b"one", file_path=f"/{way}/")
+        monkeypatch.setattr(routes_artifact, "_MOST_DIRECTORIES", 2)
+        files_found, ways_found, pages = list[str](), list[str](), 0
+        page: dict[str, Any] = {"has_more": True, "next_cursor": None}
+        while page["has_more"]:
+            answer = await routes_artifact.ls(
+                gateway=beside, project=DEFAULT_PROJECT, disk_id=disk, limit=limit, cursor=page["next_cursor"]
+            )
+            page, pages = json.loads(answer.body)["data"], pages + 1
+            assert pages <= len(names) + len(ways), "a cursor that stays goes on for ever"
+            files_found += [file["filename"] for file in page["artifacts"]]
+            ways_found += page["directories"]
+        assert (files_found, ways_found) == (names, ways)
+        assert pages == max(3, -(-count // limit))
+        # Whoever asks for no cursor has all of them, however few files they want.
+        assert api.get(f"/disk/{disk}/artifact/ls", limit=limit)["directories"] == ways
 
     async def test_ends_a_page_where_there_is_much_meta(
         self, beside: Gateway, api: Api, disk: str, monkeypatch: pytest.MonkeyPatch

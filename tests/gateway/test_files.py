@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from craftlog.contracts.readmodels import ARTIFACTS, DIRECTORIES, Document
+from craftlog.gateway import files as module
 from craftlog.gateway.files import Files
 from craftlog.runtime.mongo import Database
 
@@ -32,14 +33,33 @@ class TestDirectories:
         await stored(database, "/a/1", "/b/deep/2", "/c!/3")
         for name, witness in (("a", "/a/1"), ("b", "/b/gone"), ("c", "/c/gone")):
             await known(database, "/", name, witness)
-        assert await Files(database).directories(DISK, "/") == ["a", "b"]
-        assert await Files(database).directories(DISK, "/a/") == []
+        assert await Files(database).directories(DISK, "/", 10) == (["a", "b"], False)
+        assert await Files(database).directories(DISK, "/a/", 10) == ([], False)
 
     async def test_of_a_disk_from_before_the_list_are_found_in_the_paths(self, database: Database):
         await stored(database, "/x/a/1", "/x/b/c/2", "/x/3", "/xy/4", "/5")
         files = Files(database)
-        assert await files.directories({"_id": "disk"}, "/x/") == ["a", "b"]
-        assert await files.directories({"_id": "disk"}, "/") == ["x", "xy"]
+        assert await files.directories({"_id": "disk"}, "/x/", 10) == (["a", "b"], False)
+        assert await files.directories({"_id": "disk"}, "/", 10) == (["x", "xy"], False)
+
+    @pytest.mark.parametrize("head", [DISK, {"_id": "disk"}])
+    @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7])
+    async def test_go_on_where_the_last_ones_ended(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch, head: Document, limit: int
+    ):
+        monkeypatch.setattr(module, "_AT_ONCE", 2)
+        there = ["a", "a!", "b", "c", "é", "😀"]
+        await stored(database, *(f"/x/{name}/1" for name in there))
+        for name in ["gone", "zz", *there]:
+            await known(database, "/x/", name, f"/x/{name}/1")
+        found, after, more = list[str](), "", True
+        while more:
+            names, more = await Files(database).directories(head, "/x/", limit, after)
+            assert len(names) == limit or not more
+            assert names[0] > after
+            found += names
+            after = names[-1]
+        assert found == there
 
 
 class TestBelow:

@@ -50,6 +50,22 @@ def after_text(cursor: str | None) -> str | None:
     raise InvalidError(_FIELD, "is none of ours")
 
 
+def after_names(cursor: str | None) -> tuple[str, str | None]:
+    """Return the file and the directory that a page ended with, "" at the beginning; None where no directory is left.
+
+    Raises:
+        InvalidError: it is none of ours.
+    """
+    if cursor is None:
+        return "", ""
+    match _decoded(cursor):
+        case [str(file)] if not has_lone_surrogate(file):
+            return file, None
+        case [str(file), str(directory)] if not has_lone_surrogate(file + directory):
+            return file, directory
+    raise InvalidError(_FIELD, "is none of ours")
+
+
 def after_time(cursor: str | None) -> tuple[datetime, str] | None:
     """Return the time and the id that a page ended with, or raise InvalidError."""
     if cursor is None:

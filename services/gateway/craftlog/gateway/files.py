@@ -1,5 +1,6 @@
 """What the gateway asks of the files on a disk: an index answers, however many there are."""
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Final
@@ -35,16 +36,12 @@ class Files:
         found = await by_id(self._files, ids)
         return sorted(found.values(), key=lambda file: (file["path"], file["filename"]))
 
-    async def within(
-        self, disk_id: str, directory: str, limit: int, after: str | None = None
-    ) -> tuple[list[Document], bool]:
+    async def within(self, disk_id: str, directory: str, limit: int, after: str = "") -> tuple[list[Document], bool]:
         """Return the files directly in a directory, by name, and whether there are more than fit.
 
         There are no more than ``limit``, from the name after ``after`` on, and no more than have 16 MiB of meta.
         """
-        query: Document = {"disk_id": disk_id, "path": directory}
-        if after is not None:
-            query["filename"] = {"$gt": after}
+        query = {"disk_id": disk_id, "path": directory, "filename": {"$gt": after}}
         found: list[Document] = []
         room = _MOST_META
         cursor = self._files.find(query).sort([("filename", 1)])
@@ -73,25 +70,36 @@ class Files:
             while files := await reach(lambda some=cursor: some.to_list(_AT_ONCE)):  # type: ignore[misc] # bound at once
                 yield files
 
-    async def directories(self, head: Document, directory: str) -> list[str]:
-        """Return the names of the directories directly in one, sorted: those that have a file in them or below.
+    async def directories(self, head: Document, directory: str, limit: int, after: str = "") -> tuple[list[str], bool]:
+        """Return the names of the directories directly in one, sorted, and whether there are more than fit.
+
+        There are those that have a file in them or below.
 
         Args:
             head: the disk's.
             directory: where.
+            limit: how many there may be.
+            after: the name after which they begin.
         """
         disk_id = head["_id"]
         if not head.get("directories"):
             # It was projected before there was a list of directories: all paths have to be looked through.
             below = {"disk_id": disk_id, "path": {"$gte": directory, "$lt": _end(directory)}}
-            return subdirectories(directory, await reach(lambda: self._files.distinct("path", below)))
-        known = await find(self._directories, {"disk_id": disk_id, "parent": directory}, [("name", 1)])
-        there = await self._there([one["witness"] for one in known])
-        return [
-            one["name"]
-            for one in known
-            if one["witness"] in there or await self._holds_any(disk_id, f"{directory}{one['name']}/")
-        ]
+            names = subdirectories(directory, await reach(lambda: self._files.distinct("path", below)))
+            rest = names[bisect_right(names, after) :]
+            return rest[:limit], len(rest) > limit
+        found: list[str] = []
+        query = {"disk_id": disk_id, "parent": directory, "name": {"$gt": after}}
+        cursor = self._directories.find(query).sort([("name", 1)])
+        while known := await reach(lambda: cursor.to_list(_AT_ONCE)):
+            there = await self._there([one["witness"] for one in known])
+            for one in known:
+                if one["witness"] in there or await self._holds_any(disk_id, f"{directory}{one['name']}/"):
+                    if len(found) == limit:
+                        await cursor.close()
+                        return found, True
+                    found.append(one["name"])
+        return found, False
 
     async def also_directories(self, files: Sequence[Document]) -> set[str]:
         """Return the ids of those of these files that stand where there is, or was, a directory as well."""
@@ -100,11 +108,7 @@ class Files:
         return {directory["_id"].removesuffix("/") for directory in found}
 
     async def _there(self, ids: Sequence[str]) -> set[str]:
-        there: set[str] = set()
-        for start in range(0, len(ids), _AT_ONCE):
-            query = {"_id": {"$in": list(ids[start : start + _AT_ONCE])}}
-            there.update(file["_id"] for file in await find(self._files, query, fields=()))
-        return there
+        return {file["_id"] for file in await find(self._files, {"_id": {"$in": list(ids)}}, fields=())}
 
     async def _holds_any(self, disk_id: str, directory: str) -> bool:
         query = {"disk_id": disk_id, "path": {"$gte": directory, "$lt": _end(directory)}}

@@ -15,7 +15,7 @@ from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway import content, paths, wire
 from craftlog.gateway.answers import Streamed, answer
 from craftlog.gateway.bodies import MOST_SMALL_BYTES, small_object
-from craftlog.gateway.cursors import after_text, encode
+from craftlog.gateway.cursors import after_names, encode
 from craftlog.gateway.errors import InvalidError, MissingError, TooLargeError
 from craftlog.gateway.fields import Json, a_text, an_id, an_object
 from craftlog.gateway.forms import FormPart, form, is_form, text
@@ -33,6 +33,8 @@ _LARGE: Final = 1024 * 1024
 _WEEK: Final = 7 * 24 * 3600
 _MOST_LINES: Final = 2**31 - 1
 _MOST_FILES: Final = 10_000
+# A number of its own: whoever asks for a few files still gets all directories of any usual disk with the first page.
+_MOST_DIRECTORIES: Final = 10_000
 # JSON as a string in JSON: each quote, and what stood before it, takes more bytes there.
 _MOST_AROUND_META: Final = 8 * MOST_SMALL_BYTES
 _SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
@@ -104,15 +106,23 @@ async def remove(gateway: Wired, project: Project, disk_id: Id, file_path: Neede
 async def ls(
     *, gateway: Wired, project: Project, disk_id: Id, path: Text = None, limit: Files = _MOST_FILES, cursor: Text = None
 ) -> Response:
-    """List the files in a directory, and with the first page the names of the directories in it, all sorted."""
+    """List the files in a directory, and with the first page the names of the directories in it, all sorted.
+
+    Only of more than 10,000 directories the rest comes with the next pages.
+    """
     below = paths.directory(path or "/")
-    after = after_text(cursor)
+    file, directory = after_names(cursor)
     seen = await gateway.heads.seen(Address(Kind.DISK, project, disk_id))
-    files, more = await gateway.files.within(disk_id, below, limit, after)
-    directories = await gateway.files.directories(seen.head, below) if after is None else []
-    data: Json = {"artifacts": [wire.artifact(file) for file in files], "directories": directories, "has_more": more}
+    files, more_files = await gateway.files.within(disk_id, below, limit, file)
+    listed: tuple[list[str], bool] = ([], False)
+    if directory is not None:
+        listed = await gateway.files.directories(seen.head, below, _MOST_DIRECTORIES, directory)
+    directories, more_directories = listed
+    more = more_files or more_directories
+    data: Json = {"artifacts": [wire.artifact(one) for one in files], "directories": directories, "has_more": more}
     if more:
-        data["next_cursor"] = encode(files[-1]["filename"])
+        last = files[-1]["filename"] if files else file
+        data["next_cursor"] = encode(last, directories[-1]) if more_directories else encode(last)
     return answer(data, stalled=seen.stalled)
 
 

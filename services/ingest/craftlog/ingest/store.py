@@ -27,7 +27,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[Index]]] = {
     COPIES: [],
     DISKS: [[("project", 1), ("deleted", 1), ("created_at", 1)]],
     ARTIFACTS: [[("disk_id", 1), ("path", 1), ("filename", 1)]],
-    DIRECTORIES: [[("disk_id", 1), ("parent", 1)]],
+    DIRECTORIES: [[("disk_id", 1), ("parent", 1), ("name", 1)]],
     SPACES: [[("project", 1), ("created_at", 1)], [("project", 1), ("deleted", 1)]],
     ERASURES: [],
 }

@@ -48,7 +48,7 @@ class Described(Shape):
 
 
 class Directory(Shape):
-    """The files in a directory, and on the first page the names of the directories in it."""
+    """The files in a directory, and on the first page the names of the first 10,000 directories in it."""
 
     artifacts: list[Artifact]
     directories: list[str]
