@@ -13,6 +13,7 @@ from tests.faults.sessions import observed_once
 from tests.faults.world import World
 
 from craftlog.contracts.events import FlushRequested
+from craftlog.contracts.readmodels import OBSERVER_DUE
 from craftlog.contracts.subjects import Address, Kind
 from craftlog.gateway.app import GatewaySettings, build
 from craftlog.gateway.errors import UnfinishedError
@@ -84,8 +85,38 @@ async def test_ends_when_all_is_read_and_says_before_how_far_it_got(world: World
         assert (done.status_code, done.json()["data"]) == (200, {"status": 200, "errmsg": ""})
         assert len(model.asked) == BATCHES
     await observed_once(world, [session.id])
-    asked = [past async for past in world.log.read(session) if isinstance(past.event, FlushRequested)]
-    assert len(asked) == 1
+    assert await requests_of(world, session) == 1
+
+
+async def test_asks_once_while_nobody_observes_and_once_more_where_it_was_heard_in_vain(world: World) -> None:
+    session = await begun(world, 5)
+    async with gateway_beside(world.stack, session.project) as (gateway, _):
+
+        async def goes_on_waiting(after: int) -> bool:
+            """Flush in vain; tell whether so many requests are in the log then."""
+            with pytest.raises(UnfinishedError):
+                await flush(gateway, session, nobody_hangs_up, budget=0.2)
+            return await requests_of(world, session) == after
+
+        for _ in range(3):
+            assert await goes_on_waiting(after=1)
+        with scripted_model(away) as model, observing(world.stack, model):
+
+            async def noted() -> bool:
+                return bool((await gateway.reads.observing_due(session.id)).get("error"))
+
+            await until(noted)
+        await world.database[OBSERVER_DUE].delete_one({"_id": session.id})
+        await until(lambda: goes_on_waiting(after=2))
+        assert await goes_on_waiting(after=2)
+        with scripted_model(granted) as model, observing(world.stack, model):
+            assert await flush(gateway, session, nobody_hangs_up, budget=60) == (200, "")
+    assert await requests_of(world, session) == 2
+
+
+async def requests_of(world: World, session: Address) -> int:
+    """Return how often a flush of a session was requested."""
+    return len([past async for past in world.log.read(session) if isinstance(past.event, FlushRequested)])
 
 
 async def test_says_why_it_waits_and_goes_on_when_the_model_is_back(world: World) -> None:

@@ -60,6 +60,20 @@ async def test_what_comes_while_it_rests_goes_together_once_somebody_waits(log: 
         assert batches == [1, 3]  # what was said once holds for one batch
 
 
+async def test_what_it_acknowledges_is_told_by_the_log(log: Log, desk: Desk, address: Address):
+    assert await log.acknowledged("test-rest") == 0
+    async with resting(log) as (_, batches):
+        created = await desk.transact(address, ["create"], cause="create")
+        await happens(lambda: batches == [1])
+
+        async def acknowledged() -> bool:
+            return await log.acknowledged("test-rest") == created.position.seq
+
+        await until(acknowledged)
+        later = await desk.transact(address, ["a"], cause="a")
+        assert await log.acknowledged("test-rest") == created.position.seq < later.position.seq
+
+
 async def test_who_waits_may_say_so_ahead_of_the_event(log: Log, desk: Desk, address: Address):
     async with resting(log) as (lane, batches):
         await desk.transact(address, ["create"], cause="create")

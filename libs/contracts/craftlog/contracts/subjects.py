@@ -13,6 +13,8 @@ STREAM: Final = "CRAFTLOG"
 STREAM_SUBJECTS: Final = "craftlog.v1.>"
 PARTITIONS: Final = 8
 HEALTH: Final = "craftlog.health"
+# The consumer by which the observer hears of sessions: what it has acknowledged is done, or noted as due.
+OBSERVER_HEARS: Final = "observer-session"
 HEADS: Final = "craftlog.head.>"
 
 _TOKEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -101,6 +101,16 @@ class Log:
         except (APIError, *CONNECTION_ERRORS) as error:
             raise UnavailableError(f"consumer {durable} cannot be forgotten", error) from error
 
+    async def acknowledged(self, durable: str) -> int:
+        """Return the stream sequence through which a consumer has taken all that is for it; 0 where it has none."""
+        try:
+            info = await self.jetstream.consumer_info(STREAM, durable)
+        except NotFoundError:
+            return 0
+        except (APIError, *CONNECTION_ERRORS) as error:
+            raise UnavailableError(f"consumer {durable}", error) from error
+        return info.ack_floor.stream_seq if info.ack_floor else 0
+
     async def last(self, address: Address) -> Recorded | None:
         """Return the newest event of an aggregate as the stream's leader knows it, or None where there is none.
 

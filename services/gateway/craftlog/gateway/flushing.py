@@ -9,11 +9,13 @@ from uuid import uuid4
 from starlette.types import Receive
 
 from craftlog.contracts.readmodels import Document
-from craftlog.contracts.subjects import Address, Kind
+from craftlog.contracts.subjects import OBSERVER_HEARS, Address, Kind
 from craftlog.gateway import wire
+from craftlog.gateway.decider.session import Session
 from craftlog.gateway.decider.session_commands import RequestFlush
 from craftlog.gateway.errors import MissingError, UnfinishedError
 from craftlog.gateway.handlers import Gateway
+from craftlog.runtime.desk import Decided
 
 FLUSH_BUDGET: Final = 25.0
 _LOOK_FOR_PARKED_EVERY: Final = 2.0
@@ -42,7 +44,7 @@ async def flush(
     if not (decided.state.tracked and decided.state.messages):
         return 200, ""
     board = Address(Kind.BOARD, address.project, address.id)
-    waiting = asyncio.create_task(_Waiting(gateway, board, decided.state.messages).result(budget))
+    waiting = asyncio.create_task(_Waiting(gateway, board, decided).result(budget))
     gone = asyncio.create_task(_hung_up(receive))
     try:
         await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -53,12 +55,13 @@ async def flush(
 
 
 class _Waiting:
-    """One client's waiting for a board to have read ``through`` a position."""
+    """One client's waiting for a board to have read all that its session had when it was ``asked``."""
 
-    def __init__(self, gateway: Gateway, board: Address, through: int) -> None:
+    def __init__(self, gateway: Gateway, board: Address, asked: Decided[Session]) -> None:
         self._gateway = gateway
         self._board = board
-        self._through = through
+        self._through = asked.state.messages
+        self._asked_at = asked.position.seq
         self._reached = 0
 
     async def result(self, budget: float) -> tuple[int, str]:
@@ -72,13 +75,18 @@ class _Waiting:
                 due = await self._gateway.reads.observing_due(self._board.id)
                 if due.get("parked"):
                     return 500, f"{self._how_far}; the rest is parked: {due.get('error')}"
+        # In this order: what was heard before was noted before.
+        heard = await self._gateway.log.acknowledged(OBSERVER_HEARS) >= self._asked_at
         due = await self._gateway.reads.observing_due(self._board.id)
-        if not due:
+        if heard and not due:
             await self._ask_again()
         raise UnfinishedError(f"{self._how_far}{_why(due)}; ask again to go on waiting", _wait(due))
 
     async def _ask_again(self) -> None:
-        """Have the session looked at, which nobody intends to: what was parked is dropped, or what was due is lost."""
+        """Have the session looked at, which nobody intends to: what was parked is dropped, or what was due is lost.
+
+        What the observer has yet to hear, as after it was down, it need not be told twice.
+        """
         session = Address(Kind.SESSION, self._board.project, self._board.id)
         await self._gateway.sessions.transact(session, [RequestFlush(again=True)], cause=str(uuid4()))
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import Field, SecretStr
 
 from craftlog.contracts.readmodels import BOARDS, OBSERVER_DUE
-from craftlog.contracts.subjects import Address, Kind
+from craftlog.contracts.subjects import OBSERVER_HEARS, Address, Kind
 from craftlog.llm.models import Endpoint, Model
 from craftlog.observer import settings as own_settings
 from craftlog.observer.agent import Agent
@@ -39,8 +39,8 @@ from craftlog.runtime.work import Work
 
 _FILLED_BY: Final = {
     BOARDS: ["observer-board"],
-    OBSERVER_DUE: ["observer-session"],
-    SETTINGS: ["observer-project", "observer-session"],
+    OBSERVER_DUE: [OBSERVER_HEARS],
+    SETTINGS: ["observer-project", OBSERVER_HEARS],
 }
 
 
@@ -136,7 +136,7 @@ async def start(settings: ObserverSettings, log: Log) -> AsyncIterator[Running]:
                 project=own_settings.project,
             ),
         ],
-        lanes=[Lane(log, "observer-session", Kind.SESSION, listener.on_session, listener.on_undecodable)],
+        lanes=[Lane(log, OBSERVER_HEARS, Kind.SESSION, listener.on_session, listener.on_undecodable)],
         works=[work],
         answers={"parked": Parked(work, desk, reader, agent, tab).answer},
         probes={"mongo": lambda: reach(lambda: database.command("ping")), "s3": objects.prepare},
