@@ -115,6 +115,16 @@ class TestAnswer:
         assert page["metas"] == [meta, {}]
         assert page["items"][0] == blob
 
+    def test_each_message_has_a_meta_that_is_an_object_whatever_its_sender_kept_there(self, api: Api) -> None:
+        session = api.make("session")
+        said = {"role": "user", "parts": [{"type": "text", "text": "Hi"}], "meta": {"user_meta": 5}}
+        sent = {"format": "acontext", "blob": said}
+        api.post(f"/session/{session}/messages", 201, sent)
+        page = api.get(f"/session/{session}/messages", format="acontext")
+        assert page["metas"] == [{}]
+        assert page["items"][0]["meta"]["user_meta"] == 5
+        api.post(f"/session/{session}/messages", 400, {**sent, "meta": {"a": 1}})
+
     def test_edits_what_is_read_and_nothing_that_is_stored(self, api: Api) -> None:
         session = api.make("session")
         call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}

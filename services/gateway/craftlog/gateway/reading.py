@@ -192,7 +192,7 @@ def _written(
     told = [message for message, own in zip(edited.messages, items, strict=True) for _ in own]
     return to_json([item for own in items for item in own]), {
         "ids": [message.message_id for message in told],
-        "metas": [message.meta.get(wire.USER_META) or {} for message in told],
+        "metas": [wire.user_meta(message.meta) for message in told],
         "this_time_tokens": tokens.count(edited.messages),
         "edit_at_message_id": edited.edited_at,
     }

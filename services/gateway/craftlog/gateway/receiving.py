@@ -101,6 +101,8 @@ def _message(sent: Json, blob: Any, files: Mapping[str, Attached]) -> Canonical:
         return message
     if (size := len(to_json(own))) > MOST_SMALL_BYTES:
         raise TooLargeError(f"meta: {size} bytes are more than {MOST_SMALL_BYTES}")
+    if wire.USER_META in message.meta:
+        raise InvalidError("meta", f"is there twice: as blob.meta.{wire.USER_META}, too")
     return replace(message, meta={**message.meta, wire.USER_META: own})
 
 

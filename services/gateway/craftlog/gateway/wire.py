@@ -57,6 +57,12 @@ def message(stored: Document, parts: Sequence[Part], *, task_id: str | None = No
     }
 
 
+def user_meta(meta: Mapping[str, Any]) -> Json:
+    """Return what was sent beside a message; one in the reference's own format may have anything under that name."""
+    own = meta.get(USER_META)
+    return own if isinstance(own, dict) else {}
+
+
 def task(project: str, session_id: str, found: Mapping[str, Any], *, digested: bool) -> Json:
     """Return a Task of a board; ``engine``, which the SDKs leave out, says who found it."""
     data = {"task_description": found["description"]}
