@@ -119,7 +119,7 @@ def scramble(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
     inner = Lane.__init__
 
-    def scrambled(self: Lane, *args: Any) -> None:
+    def scrambled(self: Lane, *args: Any, **named: Any) -> None:
         *others, handle, undecodable = args
         seen: list[Any] = []
 
@@ -133,7 +133,7 @@ def scramble(seed: int) -> None:
                 del arriving[: len(part)]
                 await handle(part)
 
-        inner(self, *others, in_any_order, undecodable)
+        inner(self, *others, in_any_order, undecodable, **named)
 
     put(Lane, "__init__", scrambled)
 
