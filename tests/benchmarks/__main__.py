@@ -2,6 +2,7 @@
 
 import json
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,16 +40,19 @@ MEASUREMENTS: dict[str, Callable[[Path], dict[str, float]]] = {
 
 def main() -> None:
     """Measure all, or those named, and print a table (``--json``: one object)."""
-    named = [name for name in sys.argv[1:] if not name.startswith("-")] or list(MEASUREMENTS)
-    if unknown := set(named) - set(MEASUREMENTS):
-        sys.exit(f"There is no {', '.join(sorted(unknown))}; there are: {', '.join(MEASUREMENTS)}")
+    parser = ArgumentParser("python -m tests.benchmarks", description="Measure all, or those named.")
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--json", action="store_true", help="print one object instead of a table")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(MEASUREMENTS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are: {', '.join(MEASUREMENTS)}")
     figures: dict[str, float] = {}
     with Progress(console=Console(stderr=True)) as progress, TemporaryDirectory() as root:
-        for name in progress.track(named, description="measuring"):
+        for name in progress.track(asked.names or list(MEASUREMENTS), description="measuring"):
             folder = Path(root) / name
             folder.mkdir()
             figures |= MEASUREMENTS[name](folder)
-    if "--json" in sys.argv:
+    if asked.json:
         sys.stdout.write(json.dumps(figures, indent=1) + "\n")
         return
     table = Table("figure", "measured")
