@@ -66,8 +66,10 @@ async def asking(
         model = Model(Endpoint(server.url, "small", timeout=5))
         try:
             prices = Prices(prompt=1.0, cached=0.5, completion=2.0)
-            own = lambda _: given(criteria or Criteria())  # noqa: E731 - as short as it is
-            yield ModelAgent(model, budget or Budget(), prices, tab or Tab(), own), server
+            yield (
+                ModelAgent(model, budget or Budget(), prices, tab or Tab(), lambda _: given(criteria or Criteria())),
+                server,
+            )
         finally:
             await model.close()
 

@@ -172,18 +172,12 @@ class TestExpecting:
             assert (await first).recorded
         assert all(await asyncio.gather(*(upload.task for upload in uploads), return_exceptions=True))
 
-    async def test_nobody_waits_for_a_few(self, desk: Desk, created: Address):
-        uploads = [Upload(desk, created, text) for text in "ab"]
-        await asyncio.sleep(0)
-        async with asyncio.timeout(PATIENCE):
-            assert (await desk.transact(created, ["first"], cause="first")).recorded
-        for upload in uploads:
-            upload.may_come.set()
-            await upload.task
-
-    async def test_nobody_waits_long(self, desk: Desk, created: Address, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(craftlog.runtime.desk, "_MOMENT", 0.01)
-        uploads = [Upload(desk, created, text) for text in "abcd"]
+    @pytest.mark.parametrize(("others", "moment"), [("ab", FOR_EVER), ("abcd", 0.01)], ids=["for a few", "long"])
+    async def test_nobody_waits(
+        self, desk: Desk, created: Address, monkeypatch: pytest.MonkeyPatch, others: str, moment: float
+    ):
+        monkeypatch.setattr(craftlog.runtime.desk, "_MOMENT", moment)
+        uploads = [Upload(desk, created, text) for text in others]
         await asyncio.sleep(0)
         async with asyncio.timeout(PATIENCE):
             assert (await desk.transact(created, ["first"], cause="first")).recorded
